@@ -1,0 +1,207 @@
+import type { Trigger } from './trigger.ts'
+
+/** What happens to work that is still running on the old client at the deadline. */
+export type OnDeadline = 'auto' | 'keep' | 'cut'
+
+/**
+ * How a client is flushed. All durations are in milliseconds; every option has a default.
+ *
+ * A check function gets the fresh client before anything else does; it rejects to refuse it. When `signal` aborts,
+ * its time is over.
+ */
+export interface Options<Client = unknown> {
+  /** Time between flushes, from 1; `false` sets no timer, so that only triggers and `$flush` do. Default 30 000. */
+  readonly intervalMs?: number | false
+  /** Share of the interval, from 0 to 1, by which each period is shortened at random. Default 0.1. */
+  readonly jitter?: number
+  /** How long a flush waits for the old client's work, from 0. Default 15 000. */
+  readonly deadlineMs?: number
+  /**
+   * What happens at the deadline to work still running on the old client. `'keep'` lets it finish and reports it;
+   * `'cut'` drops its sockets. `'auto'`, the default, keeps while the fresh client talks to the same server, and cuts
+   * when it talks to another one, or when the trigger says that the old server is dead or demoted.
+   */
+  readonly onDeadline?: OnDeadline
+  /** Proves that a fresh client works: the driver's own way (`true`, the default), not at all, or yours. */
+  readonly check?: boolean | ((client: Client, signal: AbortSignal) => unknown)
+  /** `'writable'` refuses a fresh client that reached a read-only server. Default `'any'`. */
+  readonly require?: 'any' | 'writable'
+  /** Bounds opening and checking a fresh client, from 1. Default 5 000. */
+  readonly checkTimeoutMs?: number
+  /** Connections beyond the client's own limit while two generations overlap, from 1. Default 1. */
+  readonly overlap?: number
+  /** A generation older than this is flushed by its next use, with no timer at all; from 1. Default `false`. */
+  readonly maxAgeMs?: number | false
+  /** Time between flushes that triggers ask for, from 0. Default 1 000. */
+  readonly minGapMs?: number
+  /** Reasons to flush other than the interval. Default none. */
+  readonly triggers?: readonly Trigger[]
+  /** Label in events, errors and metrics. Default: the driver's name. */
+  readonly name?: string
+}
+
+/** Options with every default filled in. */
+export type ResolvedOptions<Client = unknown> = Required<Options<Client>>
+
+/** The defaults, in one place. `name` is the driver's. */
+export const defaults = Object.freeze({
+  intervalMs: 30_000,
+  jitter: 0.1,
+  deadlineMs: 15_000,
+  onDeadline: 'auto',
+  check: true,
+  require: 'any',
+  checkTimeoutMs: 5_000,
+  overlap: 1,
+  maxAgeMs: false,
+  minGapMs: 1_000,
+  triggers: Object.freeze([]) as readonly Trigger[],
+}) satisfies Omit<ResolvedOptions, 'name'>
+
+/** Node's timers fire at once for anything longer. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
+/** Says what an option takes and whether a value is that. */
+interface Rule {
+  readonly expected: string
+  readonly kind: (value: unknown) => boolean
+  readonly range?: (value: never) => boolean
+}
+
+const milliseconds = (from: number): Rule => ({
+  expected: `a number from ${from} to ${LONGEST_TIMER}`,
+  kind: (value) => typeof value === 'number',
+  range: (value: number) => value >= from && value <= LONGEST_TIMER,
+})
+
+const orFalse = (rule: Rule): Rule => ({
+  expected: `${rule.expected}, or false`,
+  kind: (value) => value === false || rule.kind(value),
+  range: (value) => value === false || rule.range?.(value) !== false,
+})
+
+const oneOf = (...words: readonly string[]): Rule => ({
+  expected: words.map((word) => `'${word}'`).join(' or '),
+  kind: (value) => typeof value === 'string',
+  range: (value: string) => words.includes(value),
+})
+
+const isTrigger = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'start' in value && typeof value.start === 'function'
+
+const deadlineMs = milliseconds(0)
+const onDeadline = oneOf('auto', 'keep', 'cut')
+
+const rules: Readonly<Record<keyof Options, Rule>> = {
+  intervalMs: orFalse(milliseconds(1)),
+  jitter: {
+    expected: 'a number from 0 to 1',
+    kind: (value) => typeof value === 'number',
+    range: (value: number) => value >= 0 && value <= 1,
+  },
+  deadlineMs,
+  onDeadline,
+  check: {
+    expected: 'a boolean or a function',
+    kind: (value) => typeof value === 'boolean' || typeof value === 'function',
+  },
+  require: oneOf('any', 'writable'),
+  checkTimeoutMs: milliseconds(1),
+  overlap: {
+    expected: 'a whole number from 1',
+    kind: (value) => typeof value === 'number',
+    range: (value: number) => Number.isSafeInteger(value) && value >= 1,
+  },
+  maxAgeMs: orFalse(milliseconds(1)),
+  minGapMs: milliseconds(0),
+  triggers: {
+    expected: 'an array of triggers',
+    kind: (value) => Array.isArray(value) && value.every(isTrigger),
+  },
+  name: {
+    expected: 'a non-empty string',
+    kind: (value) => typeof value === 'string',
+    range: (value: string) => value !== '',
+  },
+}
+
+/** How one flush differs from what the options say. */
+export interface FlushOptions {
+  /** Why, for events and reports. Default `'manual'`. */
+  readonly reason?: string
+  /** As the option of the same name, for this flush. */
+  readonly deadlineMs?: number
+  /** As the option of the same name, for this flush. */
+  readonly onDeadline?: OnDeadline
+  /**
+   * When the promise resolves: once the old generation is gone or its deadline has come (`'drained'`, the default), or
+   * as soon as the fresh one serves (`'swapped'`). Inside a transaction callback use `'swapped'`: anything else would
+   * wait for itself.
+   */
+  readonly wait?: 'drained' | 'swapped'
+  /**
+   * What a timer wants: if nothing used the client since the last flush, open no connection, and only let the idle
+   * ones go, so that the next use connects to whatever the name says then. Default `false`.
+   */
+  readonly lazy?: boolean
+}
+
+const flushRules: Readonly<Record<keyof FlushOptions, Rule>> = {
+  reason: rules.name,
+  deadlineMs,
+  onDeadline,
+  wait: oneOf('drained', 'swapped'),
+  lazy: { expected: 'a boolean', kind: (value) => typeof value === 'boolean' },
+}
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws TypeError for an unknown option or a value of the wrong type, RangeError for one out of range; the message
+ * names the option, what was expected and what was given. `undefined` counts as absent.
+ */
+export function resolveOptions<Client>(options: Options<Client>, driverName: string): ResolvedOptions<Client> {
+  return { ...defaults, name: driverName, ...verified(options, rules, 'options') }
+}
+
+/** Verifies the options of one flush; throws as {@link resolveOptions} does. */
+export function verifyFlushOptions(options: FlushOptions): FlushOptions {
+  return verified(options, flushRules, 'options of $flush')
+}
+
+/** A copy of `given` without the absent ones, in which every value obeys its rule. */
+export function verified<T extends object>(
+  given: T,
+  rulesOf: Readonly<Record<string, Rule>>,
+  what: string,
+): { [K in keyof T]: Exclude<T[K], undefined> } {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new TypeError(`Expected ${what} to be an object, got ${shown(given)}`)
+  }
+  const result: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(given)) {
+    const rule = Object.hasOwn(rulesOf, key) ? rulesOf[key] : undefined
+    if (rule === undefined) {
+      throw new TypeError(`Unknown option \`${key}\`; expected one of ${Object.keys(rulesOf).join(', ')}`)
+    }
+    if (value === undefined) continue
+    verifyValue(key, value, rule)
+    result[key] = value
+  }
+  return result as { [K in keyof T]: Exclude<T[K], undefined> }
+}
+
+function verifyValue(key: string, value: unknown, rule: Rule): void {
+  const message = `Expected \`${key}\` to be ${rule.expected}, got ${shown(value)}`
+  if (!rule.kind(value)) throw new TypeError(message)
+  if (rule.range?.(value as never) === false) throw new RangeError(message)
+}
+
+/** A value as an error message quotes it: never the content of an object or of a long string, which may be a secret. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return value.length > 20 ? `a string of ${value.length} characters` : `'${value}'`
+  if (typeof value === 'function') return 'a function'
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'object' && value !== null) return 'an object'
+  return String(value)
+}

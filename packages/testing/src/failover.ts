@@ -1,0 +1,113 @@
+import { TestingError } from './errors.ts'
+import { expectOptions, label } from './expectation.ts'
+import { type MovableName, movableName } from './names.ts'
+import { connectionUrl, type PostgresServer, type UrlOptions, uniqueName } from './postgres-server.ts'
+import { type ServerOptions, serverOptions, startPostgresServers } from './servers.ts'
+
+export interface FailoverPairOptions extends ServerOptions {
+  /** The host name to connect to. Default: `db.periodic-flush.test`. */
+  readonly name?: string
+}
+
+const hosts = { blue: '127.0.0.1', green: '127.0.0.2' } as const
+
+/**
+ * Two PostgreSQL servers on one port behind a name that can be moved, made by `failoverPair`.
+ * They do not replicate: what is to be found after a move must be written to both, as `query` does.
+ */
+export class FailoverPair implements AsyncDisposable {
+  /** The server at 127.0.0.1, where the name points at first. */
+  readonly blue: PostgresServer
+  /** The server at 127.0.0.2. */
+  readonly green: PostgresServer
+  /** The name itself: its look-ups can also fail, hang, or be counted. */
+  readonly name: MovableName
+  readonly port: number
+  readonly user: string
+  readonly password: string
+  readonly database: string
+  #stopping: Promise<void> | undefined
+
+  /** @internal */
+  constructor(name: MovableName, blue: PostgresServer, green: PostgresServer) {
+    this.name = name
+    this.blue = blue
+    this.green = green
+    this.port = blue.port
+    this.user = blue.user
+    this.password = blue.password
+    this.database = blue.database
+  }
+
+  /** The server that the name points at now; throws if it was moved to an address of neither. */
+  get serving(): PostgresServer {
+    const server = [this.blue, this.green].find(({ host }) => host === this.name.addresses[0])
+    if (server) return server
+    throw new TestingError(
+      'NAME_ELSEWHERE',
+      `"${this.name.name}" points at ${this.name.addresses.join(', ')}, which is neither blue nor green`,
+    )
+  }
+
+  /** The connection URL with the name as host; the options are those of a server's `url`. */
+  url(options: UrlOptions = {}): string {
+    return connectionUrl({ ...this, host: this.name.name }, options)
+  }
+
+  /** Fails over: new connections to the name go to that server; those that are open stay where they are. */
+  moveTo(side: 'blue' | 'green'): void {
+    if (side !== 'blue' && side !== 'green') throw new RangeError(`Expected 'blue' or 'green', got ${String(side)}`)
+    this.name.moveTo(this[side].host)
+  }
+
+  /** Creates a database under the same name on both servers, and resolves with the name. */
+  async createDatabase(name: string = uniqueName()): Promise<string> {
+    await Promise.all([this.blue.createDatabase(name), this.green.createDatabase(name)])
+    return name
+  }
+
+  /** Runs the same SQL on both servers, as `PostgresServer.query` does, and gives the rows of each. */
+  async query<Row extends object = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+    database: string = this.database,
+  ): Promise<{ blue: Row[]; green: Row[] }> {
+    const [blue, green] = await Promise.all([
+      this.blue.query<Row>(text, values, database),
+      this.green.query<Row>(text, values, database),
+    ])
+    return { blue, green }
+  }
+
+  /** Restores the name and stops both servers, whatever state they are in; calling it again gives the same promise. */
+  stop(): Promise<void> {
+    this.name.restore()
+    this.#stopping ??= Promise.all([this.blue.stop(), this.green.stop()]).then(() => undefined)
+    return this.#stopping
+  }
+
+  /** The same as `stop`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+}
+
+/**
+ * Starts two PostgreSQL servers, blue and green, on one port at 127.0.0.1 and 127.0.0.2, behind a name that points at
+ * blue and can be moved. If anything of it fails, nothing is left of it. On macOS the second address has to be added
+ * once: `sudo ifconfig lo0 alias 127.0.0.2 up`.
+ */
+export async function failoverPair(options: FailoverPairOptions = {}): Promise<FailoverPair> {
+  expectOptions(options, { name: label, ...serverOptions })
+  const { name: hostName = 'db.periodic-flush.test', ...rest } = options
+  const name = movableName(hostName, hosts.blue)
+  try {
+    const servers = await startPostgresServers([hosts.blue, hosts.green], { ...rest, names: ['blue', 'green'] })
+    const [blue, green] = servers
+    if (blue === undefined || green === undefined) throw new TypeError('Expected two servers for two hosts')
+    return new FailoverPair(name, blue, green)
+  } catch (error) {
+    name.restore()
+    throw error
+  }
+}
