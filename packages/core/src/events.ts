@@ -1,0 +1,103 @@
+import { channel, tracingChannel } from 'node:diagnostics_channel'
+import type { PeriodicFlushError } from './errors.ts'
+import type { Straggler } from './generation.ts'
+
+/** What a flush did. */
+export interface FlushReport {
+  /** The instance's name. */
+  readonly name: string
+  /** Why it was flushed. */
+  readonly reason: string
+  /** The number of the generation that serves now. */
+  readonly generation: number
+  /** The number of the one that served before; undefined if there was none. */
+  readonly replaced: number | undefined
+  /** True if the fresh client talks to another server than the old one did; false also where that is unknown. */
+  readonly moved: boolean
+  /** Whether the fresh client was checked. */
+  readonly checked: boolean
+  /** How many connections were open when the fresh client took over. */
+  readonly warmed: number
+  /** Whether the old generation is gone. False if stragglers were kept, or were not waited for. */
+  readonly drained: boolean
+  /** How many leases were cut. */
+  readonly cut: number
+  /** What was still running at the deadline, oldest first. */
+  readonly stragglers: readonly Straggler[]
+  /** Milliseconds from the request until the fresh client served. */
+  readonly swapMs: number
+  /** Milliseconds from the request until this report. */
+  readonly durationMs: number
+}
+
+/** What `$flusher.on` and the diagnostics channels `periodic-flush:<event>` tell. */
+export interface FlusherEvents {
+  /** A fresh client serves. */
+  readonly swap: { name: string; reason: string; generation: number; replaced: number | undefined; moved: boolean }
+  /** An old client is closed. */
+  readonly retired: { name: string; generation: number; ageMs: number }
+  /** An old client was cut at its deadline, or at `close()`. */
+  readonly cut: { name: string; generation: number; stragglers: readonly Straggler[] }
+  /** A flush failed and the old client serves on (`step` is a step of the flush), or tidying up did. */
+  readonly failed: { name: string; reason: string; step: FailedStep; error: PeriodicFlushError | unknown }
+  /** A caller has to wait for a lease while generations overlap or the first client opens; once per such spell. */
+  readonly waiting: { name: string; waiting: number }
+}
+
+/** Where something failed. */
+export type FailedStep = 'room' | 'open' | 'check' | 'warm' | 'shrink' | 'retire' | 'close' | 'trigger'
+
+/** A function that is called with what an event tells. */
+export type Listener<Event extends keyof FlusherEvents> = (payload: FlusherEvents[Event]) => void
+
+const channels = {
+  swap: channel('periodic-flush:swap'),
+  retired: channel('periodic-flush:retired'),
+  cut: channel('periodic-flush:cut'),
+  failed: channel('periodic-flush:failed'),
+  waiting: channel('periodic-flush:waiting'),
+} satisfies Record<keyof FlusherEvents, unknown>
+
+/** What subscribers of the tracing channel see: `report` once a flush has succeeded. */
+export interface FlushTrace {
+  readonly name: string
+  readonly reason: string
+  report?: FlushReport
+}
+
+const flushes = tracingChannel<string, FlushTrace>('periodic-flush:flush')
+
+/** Runs one flush inside the tracing channel `periodic-flush:flush`. */
+export function traceFlush(trace: FlushTrace, flush: () => Promise<FlushReport>): Promise<FlushReport> {
+  return flushes.tracePromise(async () => {
+    trace.report = await flush()
+    return trace.report
+  }, trace)
+}
+
+/** Tells one instance's listeners, and the process's diagnostics channels, what happened. */
+export class Events {
+  readonly #listeners = new Map<keyof FlusherEvents, Set<Listener<never>>>()
+
+  /** Adds a listener; the function returned removes it. */
+  on<Event extends keyof FlusherEvents>(event: Event, listener: Listener<Event>): () => void {
+    if (!Object.hasOwn(channels, event)) {
+      throw new TypeError(`Expected an event, one of ${Object.keys(channels).join(', ')}, got '${String(event)}'`)
+    }
+    const listeners = this.#listeners.get(event) ?? new Set()
+    this.#listeners.set(event, listeners.add(listener))
+    return () => void listeners.delete(listener)
+  }
+
+  /** A listener that throws disturbs neither the others nor the rotation: its error becomes a process warning. */
+  emit<Event extends keyof FlusherEvents>(event: Event, payload: FlusherEvents[Event]): void {
+    channels[event].publish(payload)
+    for (const listener of this.#listeners.get(event) ?? []) {
+      try {
+        ;(listener as Listener<Event>)(payload)
+      } catch (error) {
+        process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+      }
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import type { Driver } from './driver.ts'
+import type { PeriodicFlushError } from './errors.ts'
+
+/** What a lease is for; reports name it. */
+export type LeaseKind = 'query' | 'transaction' | 'reserved' | 'cursor' | 'stream'
+
+/** Whoever holds a lease, as core sees it. None of its methods may throw. */
+export interface Holder {
+  readonly kind: LeaseKind
+  /** The client was cut, or the flusher closed while this waited: settles whatever the caller still waits for. */
+  cut(error: PeriodicFlushError): void
+  /**
+   * The generation retires. If the work has not been sent yet, takes it back out of the client and returns true: core
+   * has forgotten the lease then, and the holder acquires anew, on the fresh generation.
+   */
+  recall?(): boolean
+}
+
+/** One use of a client that must end before its generation may close. */
+export interface Lease<Client> {
+  readonly client: Client
+  /** Ends the use. Safe to call more than once. */
+  release(): void
+}
+
+/** A lease that the deadline found still running. */
+export interface Straggler {
+  readonly kind: LeaseKind
+  readonly ageMs: number
+}
+
+/**
+ * `opening`: being opened and checked; `current`: serves; `retiring`: takes no new work; `closed`: gone, or going with
+ * nothing in flight.
+ */
+export type GenerationState = 'opening' | 'current' | 'retiring' | 'closed'
+
+/**
+ * One client, its number, and its leases.
+ *
+ * Leases form a doubly linked ring through the generation itself, so that taking and giving one back costs no more
+ * than the lease. Acquire and count happen in one synchronous step: a caller and a swap in the same tick agree on one
+ * generation.
+ */
+export class Generation<Client> {
+  readonly number: number
+  readonly client: Client
+  /** When it was opened; postponed where `maxAgeMs` is over and no fresh client can be had. */
+  openedAt: number
+  state: GenerationState = 'opening'
+  /** How many leases are out. */
+  leases = 0
+  /** The most leases that were out at once since the last flush. */
+  peak = 0
+  /** Whether anything was leased since the last flush. */
+  used = false
+  /** Outlived its deadline and was kept: it no longer delays a later flush. */
+  kept = false
+  /** Connections that core has asked the client to open by itself (check, warm-up). */
+  asked = 0
+
+  readonly #driver: Driver<Client>
+  readonly #released: (generation: Generation<Client>) => void
+  #newest: GenerationLease<Client> | undefined
+
+  constructor(
+    number: number,
+    client: Client,
+    openedAt: number,
+    driver: Driver<Client>,
+    released: (generation: Generation<Client>) => void,
+  ) {
+    this.number = number
+    this.client = client
+    this.openedAt = openedAt
+    this.#driver = driver
+    this.#released = released
+    this.limit = driver.limit?.(client) ?? Number.POSITIVE_INFINITY
+  }
+
+  /** How many connections the client may hold. */
+  readonly limit: number
+
+  /** How many connections it holds, or is bound to hold in a moment; an upper bound where the driver does not tell. */
+  get connections(): number {
+    const busy = Math.min(this.limit, this.leases)
+    const told = this.#driver.connections?.(this.client)
+    if (told !== undefined) return Math.max(told, busy, this.asked)
+    const opened = this.state === 'retiring' ? busy : Math.min(this.limit, this.peak)
+    return Math.max(opened, this.asked)
+  }
+
+  /** The addresses that its sockets are connected to; empty where the driver does not tell. */
+  get peers(): readonly string[] {
+    return this.#driver.peers?.(this.client) ?? []
+  }
+
+  lease(holder: Holder, now: number): Lease<Client> {
+    const lease = new GenerationLease(this, holder, now, this.#newest)
+    if (this.#newest !== undefined) this.#newest.newer = lease
+    this.#newest = lease
+    this.used = true
+    if (++this.leases > this.peak) this.peak = this.leases
+    return lease
+  }
+
+  /** Takes a lease off the list; its release comes from the lease itself. */
+  forget(lease: GenerationLease<Client>): void {
+    const { older, newer } = lease
+    if (older !== undefined) older.newer = newer
+    if (newer !== undefined) newer.older = older
+    else this.#newest = older
+    this.leases--
+    this.#released(this)
+  }
+
+  /** The leases that are out, oldest first. */
+  outstanding(): GenerationLease<Client>[] {
+    const leases: GenerationLease<Client>[] = []
+    for (let lease = this.#newest; lease !== undefined; lease = lease.older) leases.push(lease)
+    return leases.reverse()
+  }
+
+  stragglers(now: number): Straggler[] {
+    return this.outstanding().map(({ holder, since }) => ({ kind: holder.kind, ageMs: now - since }))
+  }
+}
+
+/** A lease as its generation keeps it. */
+export class GenerationLease<Client> implements Lease<Client> {
+  readonly client: Client
+  readonly holder: Holder
+  readonly since: number
+  older: GenerationLease<Client> | undefined
+  newer: GenerationLease<Client> | undefined
+  /** Undefined once it has been given back. */
+  #generation: Generation<Client> | undefined
+
+  constructor(
+    generation: Generation<Client>,
+    holder: Holder,
+    since: number,
+    older: GenerationLease<Client> | undefined,
+  ) {
+    this.#generation = generation
+    this.client = generation.client
+    this.holder = holder
+    this.since = since
+    this.older = older
+    this.newer = undefined
+  }
+
+  release(): void {
+    const generation = this.#generation
+    if (generation === undefined) return
+    this.#generation = undefined
+    generation.forget(this)
+  }
+}

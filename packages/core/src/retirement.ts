@@ -1,0 +1,160 @@
+import type { Clock, Timer } from './clock.ts'
+import { deferred } from './deferred.ts'
+import type { Driver } from './driver.ts'
+import { cutError, withoutCredentials } from './errors.ts'
+import type { Events, FailedStep, FlushReport } from './events.ts'
+import type { Generation } from './generation.ts'
+
+/** What the retirement tells the rotator. */
+export interface RetirementListener {
+  /** A lease has ended or a connection has closed. */
+  vacated(): void
+  /** The generation is closed: nothing of it is left. */
+  gone(): void
+}
+
+/** How a retirement stood at its deadline. */
+export type Outcome = Pick<FlushReport, 'drained' | 'cut' | 'stragglers'>
+
+/**
+ * The way of one generation from the swap to its end.
+ *
+ * Its client closes at zero leases, or by a cut. Idle connections close at once; the others as their leases end.
+ */
+export class Retirement<Client> {
+  /** Where the old client was connected when it was replaced, and where it is now: a half-dead socket may not tell. */
+  get peers(): readonly string[] {
+    return [...new Set([...this.#peers, ...this.#generation.peers])]
+  }
+
+  readonly #generation: Generation<Client>
+  readonly #driver: Driver<Client>
+  readonly #name: string
+  readonly #clock: Clock
+  readonly #events: Events
+  readonly #listener: RetirementListener
+  readonly #closeMs: number
+  readonly #peers: readonly string[]
+  readonly #gone = deferred<void>()
+  readonly #settled = deferred<void>()
+  #phase: 'draining' | 'closing' | 'gone' = 'draining'
+  #tidying = false
+  #closeTimer: Timer | undefined
+
+  constructor(
+    generation: Generation<Client>,
+    driver: Driver<Client>,
+    name: string,
+    closeMs: number,
+    clock: Clock,
+    events: Events,
+    listener: RetirementListener,
+  ) {
+    this.#generation = generation
+    this.#driver = driver
+    this.#name = name
+    this.#closeMs = closeMs
+    this.#clock = clock
+    this.#events = events
+    this.#listener = listener
+    this.#peers = generation.peers
+  }
+
+  /** Resolves once the generation is gone, or was kept at its deadline. */
+  get settled(): Promise<void> {
+    return this.#settled.promise
+  }
+
+  /** A lease has ended, or the work that was not sent yet has been taken back: closes what is idle now. */
+  tidy(): void {
+    if (this.#tidying || this.#phase !== 'draining') return
+    this.#tidying = true
+    // Leases end in bursts, and a client marks its connection idle only after it has settled the caller.
+    queueMicrotask(() => {
+      this.#tidying = false
+      if (this.#phase !== 'draining') return
+      if (this.#generation.leases === 0) this.#close()
+      else this.#retireIdle()
+    })
+  }
+
+  /**
+   * Waits until the generation is gone, at the latest until the deadline; what is still running then is cut or kept as
+   * `verdict` says.
+   */
+  async settle(deadlineMs: number, hold: boolean, verdict: () => 'keep' | 'cut'): Promise<Outcome> {
+    const deadline = deferred<void>()
+    const timer = this.#clock.after(deadlineMs, hold, () => deadline.resolve())
+    await Promise.race([this.#gone.promise, deadline.promise])
+    timer.cancel()
+    if (this.#phase === 'closing') {
+      if (deadlineMs > 0) this.#drop()
+      await this.#gone.promise
+    }
+    if (this.#phase === 'gone') return { drained: true, cut: 0, stragglers: [] }
+    const stragglers = this.#generation.stragglers(this.#clock.now())
+    if (verdict() === 'keep') {
+      this.#generation.kept = true
+      this.#settled.resolve()
+      return { drained: false, cut: 0, stragglers }
+    }
+    this.#cut()
+    return { drained: true, cut: stragglers.length, stragglers }
+  }
+
+  #cut(): void {
+    const leases = this.#generation.outstanding()
+    const stragglers = this.#generation.stragglers(this.#clock.now())
+    const error = cutError(this.#name, `generation ${this.#generation.number} was still busy at its deadline`)
+    this.#generation.state = 'closed'
+    for (const lease of leases) {
+      lease.release()
+      lease.holder.cut(error)
+    }
+    this.#events.emit('cut', { name: this.#name, generation: this.#generation.number, stragglers })
+    this.#drop()
+  }
+
+  /** Drops the sockets. */
+  #drop(): void {
+    try {
+      this.#driver.cut(this.#generation.client)
+    } catch (error) {
+      this.#failed('close', error)
+    }
+    this.#end()
+  }
+
+  #retireIdle(): void {
+    const { retire } = this.#driver
+    if (retire === undefined) return
+    ;(async () => retire.call(this.#driver, this.#generation.client))()
+      .catch((error: unknown) => this.#failed('retire', error))
+      .finally(() => this.#listener.vacated())
+  }
+
+  #close(): void {
+    this.#phase = 'closing'
+    this.#generation.state = 'closed'
+    // A server that answers nothing lets no connection close: then they are dropped.
+    this.#closeTimer = this.#clock.after(this.#closeMs, false, () => this.#drop())
+    ;(async () => this.#driver.close(this.#generation.client))()
+      .catch((error: unknown) => this.#failed('close', error))
+      .finally(() => this.#end())
+  }
+
+  #end(): void {
+    if (this.#phase === 'gone') return
+    this.#phase = 'gone'
+    this.#closeTimer?.cancel()
+    this.#gone.resolve()
+    this.#settled.resolve()
+    this.#listener.gone()
+    const { number, openedAt } = this.#generation
+    this.#events.emit('retired', { name: this.#name, generation: number, ageMs: this.#clock.now() - openedAt })
+  }
+
+  #failed(step: FailedStep, error: unknown): void {
+    this.#events.emit('failed', { name: this.#name, reason: 'retire', step, error: withoutCredentials(error) })
+  }
+}

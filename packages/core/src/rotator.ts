@@ -1,0 +1,494 @@
+import { Admission, shareServer } from './admission.ts'
+import type { Clock } from './clock.ts'
+import { type Deferred, deferred } from './deferred.ts'
+import type { Driver } from './driver.ts'
+import { closedError, PeriodicFlushError, withoutCredentials } from './errors.ts'
+import type { Events, FailedStep, FlushReport } from './events.ts'
+import { traceFlush } from './events.ts'
+import { Generation, type Holder, type Lease } from './generation.ts'
+import { Opening, StepError } from './opening.ts'
+import type { OnDeadline, ResolvedOptions } from './options.ts'
+import { Retirement } from './retirement.ts'
+import { Waiters } from './waiters.ts'
+
+/** What a flush is asked to do; several requests that share one flush are merged into the strictest. */
+export interface FlushRequest {
+  readonly lazy: boolean
+  readonly reason: string
+  readonly deadlineMs: number
+  readonly onDeadline: OnDeadline
+  /** The old server is known to be dead or demoted. */
+  readonly abandoned: boolean
+  /** A caller waits, so timers keep the process alive. */
+  readonly hold: boolean
+}
+
+/** Two requests that share one flush make the stricter one. */
+function merged(a: FlushRequest, b: FlushRequest): FlushRequest {
+  return {
+    reason: a.reason === b.reason ? a.reason : `${a.reason}, ${b.reason}`,
+    deadlineMs: Math.min(a.deadlineMs, b.deadlineMs),
+    onDeadline: b.onDeadline === 'cut' || a.onDeadline === 'auto' ? b.onDeadline : a.onDeadline,
+    abandoned: a.abandoned || b.abandoned,
+    lazy: a.lazy && b.lazy,
+    hold: a.hold || b.hold,
+  }
+}
+
+/** A flush under way: `swapped` as soon as the fresh client serves, `drained` once the old one is dealt with. */
+interface Turn {
+  request: FlushRequest
+  readonly swapped: Promise<FlushReport>
+  readonly drained: Promise<FlushReport>
+}
+
+/** How many generations may drain at once; a further flush waits for the oldest. */
+const DRAINING_AT_ONCE = 2
+
+/**
+ * Replaces the client behind a facade: acquire, flush, close.
+ *
+ * - Every lease is on one generation that is not closed, from its acquire to its release.
+ * - One flush at a time. Requests made before a flush has begun to open share it; later ones share the one that
+ *   follows, since the name may have moved in between.
+ * - A fresh client serves only once it was opened and checked. If that fails, the current one stays.
+ */
+export class Rotator<Client> {
+  readonly #driver: Driver<Client>
+  readonly #options: ResolvedOptions<Client>
+  readonly #clock: Clock
+  readonly #events: Events
+  readonly #waiters = new Waiters<Client>()
+  /** Every generation that may hold connections: at most one opening, one current, the rest retiring. */
+  readonly #live = new Set<Generation<Client>>()
+  readonly #retirements = new Map<Generation<Client>, Retirement<Client>>()
+  readonly #admission: Admission<Client>
+  /** Called when a lease ends or a connection closes, by whoever waits for room. */
+  readonly #vacancies = new Set<() => void>()
+  readonly #closing = new AbortController()
+  #current: Generation<Client> | undefined
+  #opened = 0
+  #firstOpening: Promise<void> | undefined
+  /** The flush that has been asked for and has not begun to open. */
+  #next: Turn | undefined
+  /** Resolves when the flush that is opening has swapped or failed. */
+  #turn: Promise<unknown> = Promise.resolve()
+  /** The fresh client that a flush is opening. */
+  #preparing: Promise<Generation<Client>> | undefined
+  #closed: Promise<void> | undefined
+  flushes = 0
+  failures = 0
+
+  constructor(driver: Driver<Client>, options: ResolvedOptions<Client>, clock: Clock, events: Events) {
+    this.#driver = driver
+    this.#options = options
+    this.#clock = clock
+    this.#events = events
+    this.#admission = new Admission(this.#live, options.overlap, driver.pipelines === true)
+  }
+
+  get current(): Generation<Client> | undefined {
+    return this.#current
+  }
+
+  get live(): ReadonlySet<Generation<Client>> {
+    return this.#live
+  }
+
+  get waiting(): number {
+    return this.#waiters.size
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined
+  }
+
+  /**
+   * A lease, if one can be had at once. Opens the first client where the driver can do so synchronously.
+   *
+   * @throws CLOSED after close; what the factory throws, if this use opens the first client.
+   */
+  tryAcquire(holder: Holder): Lease<Client> | undefined {
+    if (this.#closed !== undefined) throw closedError(this.#options.name)
+    if (this.#waiters.size > 0) return undefined
+    const generation = this.#current ?? this.#openFirst()
+    if (generation === undefined) return undefined
+    const now = this.#clock.now()
+    if (this.#isAged(generation, now)) return undefined
+    return this.#admission.admits(generation) ? generation.lease(holder, now) : undefined
+  }
+
+  /** A lease, in turn: first in, first out. */
+  acquire(holder: Holder, signal?: AbortSignal): Promise<Lease<Client>> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const lease = this.tryAcquire(holder)
+      if (lease !== undefined) return resolve(lease)
+      const giveUp = () => {
+        if (this.#waiters.remove(waiter)) reject(signal?.reason)
+      }
+      const waiter = {
+        holder,
+        resolve: (given: Lease<Client>) => {
+          signal?.removeEventListener('abort', giveUp)
+          resolve(given)
+        },
+        reject: (error: unknown) => {
+          signal?.removeEventListener('abort', giveUp)
+          reject(error)
+        },
+      }
+      signal?.addEventListener('abort', giveUp, { once: true })
+      this.#waiters.add(waiter)
+      this.#waitFor()
+    })
+  }
+
+  /**
+   * Flushes once. Resolves when the old generation is gone or its deadline has come (`wait: 'drained'`), or as soon as
+   * the fresh one serves (`'swapped'`); rejects, with the old one still serving, if no fresh client could be opened
+   * and checked.
+   */
+  flush(request: FlushRequest, wait: 'drained' | 'swapped'): Promise<FlushReport> {
+    if (this.#closed !== undefined) return Promise.reject(closedError(this.#options.name))
+    if (this.#next === undefined) this.#next = this.#queue(request)
+    else this.#next.request = merged(this.#next.request, request)
+    return this.#next[wait]
+  }
+
+  /**
+   * Ends the rotation: waiters fail with CLOSED, an opening is aborted, running work may finish until the deadline and
+   * is cut then. Afterwards no connection, timer or listener is left.
+   */
+  close(deadlineMs = this.#options.deadlineMs): Promise<void> {
+    this.#closed ??= this.#close(deadlineMs)
+    return this.#closed
+  }
+
+  #queue(request: FlushRequest): Turn {
+    const swapped = deferred<FlushReport>()
+    const started = this.#clock.now()
+    const previous = this.#turn
+    const turn: Turn = {
+      request,
+      swapped: swapped.promise,
+      drained: previous.then(() =>
+        traceFlush({ name: this.#options.name, reason: request.reason }, () => this.#flush(turn, started, swapped)),
+      ),
+    }
+    // A caller that waits for one of the two has not asked for the rejection of the other.
+    turn.drained.then(swapped.resolve, swapped.reject)
+    swapped.promise.catch(() => {})
+    this.#turn = swapped.promise.catch(() => {})
+    return turn
+  }
+
+  async #flush(turn: Turn, started: number, swapped: Deferred<FlushReport>): Promise<FlushReport> {
+    try {
+      await this.#drainedEnough()
+      await this.#firstOpening?.catch(() => {})
+    } finally {
+      if (this.#next === turn) this.#next = undefined
+    }
+    const { request } = turn
+    const previous = this.#current
+    if (request.lazy && previous === undefined) return this.#report(request, started, undefined, undefined, 0)
+    const preparing = this.#prepare(previous, request)
+    this.#preparing = preparing
+    let fresh: Generation<Client>
+    try {
+      fresh = await preparing
+      if (this.#closed !== undefined) {
+        this.#discard(fresh)
+        throw closedError(this.#options.name)
+      }
+    } catch (error) {
+      this.failures++
+      if (this.#current === undefined) this.#waiters.rejectAll(error)
+      throw error
+    } finally {
+      this.#preparing = undefined
+    }
+    const warmed = this.#driver.connections?.(fresh.client) ?? fresh.asked
+    const retirement = this.#swap(previous, fresh, request)
+    const report = this.#report(request, started, fresh, previous, warmed)
+    swapped.resolve(report)
+    if (retirement === undefined) return { ...report, drained: true }
+    const outcome = await retirement.settle(request.deadlineMs, request.hold, () =>
+      this.#verdict(request, retirement, fresh),
+    )
+    this.#vacate()
+    return { ...report, ...outcome, durationMs: this.#clock.now() - started }
+  }
+
+  /** A fresh generation, opened, checked and warm: or an unchecked one without a connection, if nothing used the old. */
+  async #prepare(previous: Generation<Client> | undefined, request: FlushRequest): Promise<Generation<Client>> {
+    const idle = request.lazy === true && previous !== undefined && !previous.used && previous.leases === 0
+    const opening = new Opening(this.#driver, this.#options, this.#clock, this.#closing.signal, request.hold)
+    let fresh: Generation<Client> | undefined
+    try {
+      if (previous !== undefined && !idle) await opening.step('room', (signal) => this.#makeRoom(previous, signal))
+      const client = await opening.open()
+      if ([...this.#live].some((generation) => generation.client === client))
+        throw new StepError('open', this.#sameClient())
+      fresh = this.#generation(client)
+      if (!idle && this.#options.check !== false) {
+        fresh.asked = 1
+        this.#admission.claims = 0
+        await opening.check(client)
+      }
+      if (!idle && previous !== undefined) await this.#warm(previous, fresh, opening)
+      return fresh
+    } catch (error) {
+      if (fresh !== undefined) this.#discard(fresh)
+      if (!(error instanceof StepError)) throw error
+      this.#failed(request.reason, error.step, error.error)
+      throw error.error
+    } finally {
+      opening.end()
+      this.#admission.claims = 0
+      this.#vacate()
+    }
+  }
+
+  /** Makes sure that one more connection may be opened, by closing idle ones of `previous` if need be. */
+  async #makeRoom(previous: Generation<Client>, signal: AbortSignal): Promise<void> {
+    this.#admission.claims = 1
+    while (!signal.aborted && this.#admission.excess(previous, 0) > 0 && this.#driver.shrink !== undefined) {
+      if (previous.connections > previous.leases) {
+        if (!(await this.#shrink(previous))) return
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#vacancies.add(resolve)
+          signal.addEventListener('abort', () => resolve(), { once: true })
+        })
+      }
+    }
+  }
+
+  /**
+   * Opens as many connections as the old client had busy at once lately, one after the other. For each that would
+   * exceed the limit, an idle one of the old client is closed first, as long as it keeps one to spare.
+   */
+  async #warm(previous: Generation<Client>, fresh: Generation<Client>, opening: Opening<Client>): Promise<void> {
+    const { warm } = this.#driver
+    if (warm === undefined) return
+    const wanted = Math.min(fresh.limit, previous.limit, previous.peak, previous.connections)
+    try {
+      for (let count = Math.max(fresh.asked, 1) + 1; count <= wanted; count++) {
+        if (this.#admission.excess(fresh) > 0) {
+          if (previous.connections - previous.leases < 2 || !(await this.#shrink(previous))) return
+        }
+        fresh.asked = count
+        await opening.warm((signal) => warm.call(this.#driver, fresh.client, count, signal))
+      }
+    } catch (error) {
+      if (this.#closed !== undefined) throw error
+      // The check has proved the client already: what could not be warmed connects on demand.
+      this.#failed('warm-up', 'warm', error)
+    }
+  }
+
+  /** Closes one idle connection of a client that serves; false if it could not. */
+  async #shrink(generation: Generation<Client>): Promise<boolean> {
+    const before = generation.connections
+    try {
+      await this.#driver.shrink?.(generation.client, 1)
+    } catch (error) {
+      this.#failed('make room', 'shrink', error)
+    }
+    this.#vacate()
+    return generation.connections < before
+  }
+
+  #swap(
+    previous: Generation<Client> | undefined,
+    fresh: Generation<Client>,
+    request: FlushRequest,
+  ): Retirement<Client> | undefined {
+    fresh.asked = this.#driver.connections === undefined ? fresh.asked : 0
+    fresh.state = 'current'
+    this.#current = fresh
+    this.flushes++
+    const retirement = previous === undefined ? undefined : this.#retire(previous)
+    const moved = previous !== undefined && !shareServer(previous.peers, fresh.peers)
+    const { name } = this.#options
+    this.#events.emit('swap', {
+      name,
+      reason: request.reason,
+      generation: fresh.number,
+      replaced: previous?.number,
+      moved,
+    })
+    for (const lease of previous?.outstanding() ?? []) {
+      if (lease.holder.recall?.()) lease.release()
+    }
+    this.#vacate()
+    return retirement
+  }
+
+  #retire(generation: Generation<Client>): Retirement<Client> {
+    const { name, checkTimeoutMs } = this.#options
+    generation.state = 'retiring'
+    const retirement = new Retirement(generation, this.#driver, name, checkTimeoutMs, this.#clock, this.#events, {
+      vacated: () => this.#vacate(),
+      gone: () => {
+        this.#live.delete(generation)
+        this.#retirements.delete(generation)
+        this.#vacate()
+      },
+    })
+    this.#retirements.set(generation, retirement)
+    retirement.tidy()
+    return retirement
+  }
+
+  /** Drops a fresh client that may not serve. */
+  #discard(generation: Generation<Client>): void {
+    generation.state = 'closed'
+    this.#live.delete(generation)
+    try {
+      this.#driver.cut(generation.client)
+    } catch (error) {
+      this.#failed('discard', 'close', error)
+    }
+  }
+
+  /** What happens to the stragglers of a retirement whose deadline has come. */
+  #verdict(request: FlushRequest, retirement: Retirement<Client>, fresh: Generation<Client>): 'keep' | 'cut' {
+    if (request.onDeadline !== 'auto') return request.onDeadline
+    return request.abandoned || !shareServer(retirement.peers, fresh.peers) ? 'cut' : 'keep'
+  }
+
+  /** Waits until fewer generations drain than may at once; kept ones do not count. */
+  async #drainedEnough(): Promise<void> {
+    for (;;) {
+      const draining = [...this.#retirements].filter(([generation]) => !generation.kept)
+      if (draining.length < DRAINING_AT_ONCE) return
+      await Promise.race(draining.map(([, retirement]) => retirement.settled))
+    }
+  }
+
+  /** Opens the first generation; undefined where the driver takes its time. It is not checked: its user will. */
+  #openFirst(): Generation<Client> | undefined {
+    // A flush that opens the first client serves those who wait for it too.
+    if (this.#firstOpening !== undefined || this.#preparing !== undefined) return undefined
+    const opened = this.#driver.open(this.#closing.signal)
+    if (!(opened instanceof Promise)) return this.#serveFirst(opened)
+    this.#firstOpening = opened
+      .then((client) => {
+        if (this.#closed !== undefined) return void this.#driver.close(client).catch(() => {})
+        this.#serveFirst(client)
+      })
+      .catch((error: unknown) => this.#waiters.rejectAll(error))
+      .finally(() => {
+        this.#firstOpening = undefined
+        this.#vacate()
+      })
+    return undefined
+  }
+
+  #serveFirst(client: Client): Generation<Client> {
+    const generation = this.#generation(client)
+    generation.state = 'current'
+    this.#current = generation
+    return generation
+  }
+
+  #generation(client: Client): Generation<Client> {
+    const generation = new Generation(++this.#opened, client, this.#clock.now(), this.#driver, (of) =>
+      this.#released(of),
+    )
+    this.#live.add(generation)
+    return generation
+  }
+
+  #released(generation: Generation<Client>): void {
+    if (generation.state === 'retiring') this.#retirements.get(generation)?.tidy()
+    if (this.#waiters.size > 0 || this.#vacancies.size > 0) this.#vacate()
+  }
+
+  /** Something has become free: serves those who wait. */
+  #vacate(): void {
+    const vacancies = [...this.#vacancies]
+    this.#vacancies.clear()
+    for (const resolve of vacancies) resolve()
+    const generation = this.#current
+    if (generation === undefined || this.#waiters.size === 0) return
+    const now = this.#clock.now()
+    if (this.#isAged(generation, now)) return
+    this.#waiters.serve((holder) => (this.#admission.admits(generation) ? generation.lease(holder, now) : undefined))
+  }
+
+  /** Older than `maxAgeMs`: whoever uses it next waits for a flush, and all of them for the same one. */
+  #isAged(generation: Generation<Client>, now: number): boolean {
+    const { maxAgeMs } = this.#options
+    return maxAgeMs !== false && now - generation.openedAt > maxAgeMs
+  }
+
+  /** Sees to it that somebody will serve the caller that has just begun to wait. */
+  #waitFor(): void {
+    const generation = this.#current
+    const { name, deadlineMs, onDeadline } = this.#options
+    if (this.#waiters.size === 1 && (generation === undefined || this.#live.size > 1)) {
+      this.#events.emit('waiting', { name, waiting: 1 })
+    }
+    if (generation !== undefined && this.#isAged(generation, this.#clock.now())) {
+      const request = { reason: 'max-age', deadlineMs, onDeadline, abandoned: false, lazy: false, hold: true }
+      this.flush(request, 'swapped').catch(() => {
+        // The old client serves on, and is given another term before it is tried again.
+        generation.openedAt = this.#clock.now()
+        this.#vacate()
+      })
+    }
+  }
+
+  #report(
+    request: FlushRequest,
+    started: number,
+    fresh: Generation<Client> | undefined,
+    previous: Generation<Client> | undefined,
+    warmed: number,
+  ): FlushReport {
+    const elapsed = this.#clock.now() - started
+    return {
+      name: this.#options.name,
+      reason: request.reason,
+      generation: fresh?.number ?? 0,
+      replaced: previous?.number,
+      moved: fresh !== undefined && previous !== undefined && !shareServer(previous.peers, fresh.peers),
+      checked: fresh !== undefined && warmed > 0 && this.#options.check !== false,
+      warmed,
+      drained: previous === undefined,
+      cut: 0,
+      stragglers: [],
+      swapMs: elapsed,
+      durationMs: elapsed,
+    }
+  }
+
+  #sameClient(): PeriodicFlushError {
+    return new PeriodicFlushError(
+      'SAME_CLIENT',
+      `${this.#options.name}: the factory returned a client that is already in use; construct a new one in it, so that a flush connects anew`,
+    )
+  }
+
+  #failed(reason: string, step: FailedStep, error: unknown): void {
+    this.#events.emit('failed', { name: this.#options.name, reason, step, error: withoutCredentials(error) })
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    const { name } = this.#options
+    await null
+    this.#closing.abort(closedError(name))
+    this.#waiters.rejectAll(closedError(name))
+    const current = this.#current
+    this.#current = undefined
+    if (current !== undefined) this.#retire(current)
+    const retirements = [...this.#retirements.values()]
+    await Promise.all(retirements.map((retirement) => retirement.settle(deadlineMs, true, () => 'cut')))
+    await this.#turn
+    await this.#firstOpening
+  }
+}

@@ -1,0 +1,93 @@
+import type { Clock, Timer } from './clock.ts'
+
+/** What a schedule needs to know. */
+export interface ScheduleOptions {
+  readonly intervalMs: number | false
+  readonly jitter: number
+}
+
+/** The first retry comes after at most this long. */
+const FIRST_RETRY_MS = 1_000
+/** Retries never come further apart than this, or than the interval if that is longer. */
+const LONGEST_RETRY_MS = 30_000
+
+/**
+ * When to flush: once per interval, each period shortened at random by up to `jitter`, so that it is never exceeded.
+ *
+ * The first period is drawn from the whole interval (unless `jitter` is 0): the processes of a fleet that start
+ * together then spread over it. After a failure the next try comes with exponential backoff: 1 s or the interval,
+ * whichever is shorter, doubled each time up to 30 s or the interval, whichever is longer; halved at random.
+ */
+export class Scheduler {
+  readonly #options: ScheduleOptions
+  readonly #clock: Clock
+  readonly #random: () => number
+  readonly #flush: () => Promise<unknown>
+  #state: 'idle' | 'running' | 'paused' | 'stopped' = 'idle'
+  #timer: Timer | undefined
+  #failures = 0
+
+  constructor(options: ScheduleOptions, clock: Clock, random: () => number, flush: () => Promise<unknown>) {
+    this.#options = options
+    this.#clock = clock
+    this.#random = random
+    this.#flush = flush
+  }
+
+  get state(): 'idle' | 'running' | 'paused' | 'stopped' {
+    return this.#state
+  }
+
+  /** Begins with the first use; nothing happens if it has begun. */
+  start(): void {
+    if (this.#state !== 'idle') return
+    this.#state = 'running'
+    const { intervalMs, jitter } = this.#options
+    if (intervalMs !== false) this.#after(jitter === 0 ? intervalMs : intervalMs * (1 - this.#random()))
+  }
+
+  /** Stops flushing until `resume`. */
+  pause(): void {
+    if (this.#state === 'stopped') return
+    this.#state = 'paused'
+    this.#timer?.cancel()
+  }
+
+  /** Goes on, with a whole period before the next flush. */
+  resume(): void {
+    if (this.#state !== 'paused') return
+    this.#state = 'running'
+    this.#next()
+  }
+
+  stop(): void {
+    this.#state = 'stopped'
+    this.#timer?.cancel()
+  }
+
+  #next(): void {
+    const { intervalMs, jitter } = this.#options
+    if (intervalMs === false || this.#state !== 'running') return
+    if (this.#failures === 0) {
+      this.#after(intervalMs * (1 - jitter * this.#random()))
+      return
+    }
+    const first = Math.min(intervalMs, FIRST_RETRY_MS)
+    const longest = Math.max(intervalMs, LONGEST_RETRY_MS)
+    this.#after(Math.min(first * 2 ** (this.#failures - 1), longest) * (1 - this.#random() / 2))
+  }
+
+  #after(ms: number): void {
+    this.#timer = this.#clock.after(Math.max(1, ms), false, () => {
+      this.#flush().then(
+        () => this.#settle(0),
+        () => this.#settle(this.#failures + 1),
+      )
+    })
+  }
+
+  #settle(failures: number): void {
+    this.#failures = failures
+    this.#next()
+  }
+}

@@ -1,0 +1,45 @@
+import type { FlushReport } from './events.ts'
+import type { FlushOptions } from './options.ts'
+import { shown } from './options.ts'
+
+/** Anything that can be flushed: what every `withPeriodicFlush` returns. */
+export interface Target {
+  $flush(options?: FlushOptions): Promise<FlushReport>
+  readonly $flusher: { readonly name: string; pause(): void; resume(): void }
+}
+
+/** What became of one target. */
+export type TargetReport =
+  | { readonly name: string; readonly status: 'flushed'; readonly report: FlushReport }
+  | { readonly name: string; readonly status: 'failed'; readonly error: unknown }
+
+/**
+ * Flushes every target at once, and reports each, whatever happened to the others; in the order given.
+ *
+ * @throws TypeError if one of them is no target.
+ */
+export function flushAll(targets: Iterable<Target>, options?: FlushOptions): Promise<TargetReport[]> {
+  return Promise.all(verifiedTargets(targets).map((target) => flushOne(target, options)))
+}
+
+/** Flushes one target; never rejects. */
+export async function flushOne(target: Target, options?: FlushOptions): Promise<TargetReport> {
+  const { name } = target.$flusher
+  try {
+    return { name, status: 'flushed', report: await target.$flush(options) }
+  } catch (error) {
+    return { name, status: 'failed', error }
+  }
+}
+
+/** The targets as an array, each seen to be one. */
+export function verifiedTargets(targets: Iterable<Target>): Target[] {
+  const isIterable = typeof targets === 'object' && targets !== null && Symbol.iterator in targets
+  if (!isIterable) throw new TypeError(`Expected \`targets\` to be an array of wrapped clients, got ${shown(targets)}`)
+  return [...targets].map((target, index) => {
+    if (typeof target?.$flush === 'function' && target.$flusher !== undefined) return target
+    throw new TypeError(
+      `Expected \`targets[${index}]\` to be a client that was wrapped with withPeriodicFlush, got ${shown(target)}`,
+    )
+  })
+}

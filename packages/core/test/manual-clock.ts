@@ -1,0 +1,53 @@
+import type { Clock, Timer } from '../src/clock.ts'
+
+interface Due {
+  readonly at: number
+  readonly callback: () => void
+}
+
+/** A clock that stands still until a test moves it. */
+export class ManualClock implements Clock {
+  #now = 0
+  readonly #timers = new Set<Due>()
+
+  now(): number {
+    return this.#now
+  }
+
+  after(ms: number, _hold: boolean, callback: () => void): Timer {
+    const due = { at: this.#now + ms, callback }
+    this.#timers.add(due)
+    return { cancel: () => this.#timers.delete(due) }
+  }
+
+  /** How many timers are set. */
+  get timers(): number {
+    return this.#timers.size
+  }
+
+  /** How long until the next timer fires. */
+  get next(): number | undefined {
+    const times = [...this.#timers].map(({ at }) => at - this.#now)
+    return times.length === 0 ? undefined : Math.min(...times)
+  }
+
+  /** Moves the time on, fires what is due in order, and lets everything that follows from it happen. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms
+    for (;;) {
+      const due = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
+      if (due === undefined) break
+      this.#timers.delete(due)
+      this.#now = Math.max(this.#now, due.at)
+      due.callback()
+      await settled()
+    }
+    this.#now = end
+    await settled()
+  }
+}
+
+/** Lets every promise job that is under way run to its end. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

@@ -1,0 +1,355 @@
+import { describe, expect, test } from 'vitest'
+import { createFlusher } from '../src/flusher.ts'
+import type { Options } from '../src/options.ts'
+import { ManualClock, settled } from './manual-clock.ts'
+import { type FakeClient, holder, occupy, ScriptedDriver } from './scripted-driver.ts'
+
+function setUp(options: Options<FakeClient> = {}, driver = new ScriptedDriver()) {
+  const clock = new ManualClock()
+  const flusher = createFlusher(driver, { intervalMs: false, ...options }, { clock, random: () => 0 })
+  return { driver, clock, flusher, transcript: driver.transcript }
+}
+
+const never = () => new Promise<never>(() => {})
+
+describe('a flush', () => {
+  test('opens, checks, swaps, retires and closes, in this order', async () => {
+    const { flusher, transcript } = setUp()
+    const lease = await flusher.acquire(holder())
+    expect(transcript).toEqual(['open 1'])
+    const flushed = flusher.flush()
+    await settled()
+    expect(flusher.current()?.id).toBe(2)
+    expect(transcript).toEqual(['open 1', 'open 2', 'check 2'])
+    lease.release()
+    const report = await flushed
+    expect(transcript).toEqual(['open 1', 'open 2', 'check 2', 'close 1'])
+    expect(report).toMatchObject({ generation: 2, replaced: 1, drained: true, cut: 0, checked: true, reason: 'manual' })
+  })
+
+  test('resolves as soon as the fresh client serves when it is asked to wait for that', async () => {
+    const { flusher, clock } = setUp()
+    const lease = await flusher.acquire(holder('transaction'))
+    const report = await flusher.flush({ wait: 'swapped' })
+    expect(report).toMatchObject({ generation: 2, drained: false })
+    lease.release()
+    await clock.advance(15_000)
+    expect(clock.timers).toBe(0)
+  })
+
+  test('before the first use opens and checks', async () => {
+    const { flusher, transcript } = setUp()
+    await expect(flusher.flush()).resolves.toMatchObject({ generation: 1, replaced: undefined, drained: true })
+    expect(transcript).toEqual(['open 1', 'check 1'])
+  })
+
+  test('is shared by all requests that come before it opens, and followed by one for all that come later', async () => {
+    const { flusher, driver, transcript } = setUp()
+    ;(await flusher.acquire(holder())).release()
+    let opened = () => {}
+    driver.onOpen = () => new Promise<void>((resolve) => (opened = resolve))
+    const first = Array.from({ length: 10 }, () => flusher.flush())
+    await settled()
+    const later = [flusher.flush(), flusher.flush()]
+    opened()
+    await settled()
+    opened()
+    expect(new Set((await Promise.all(first)).map(({ generation }) => generation))).toEqual(new Set([2]))
+    expect(new Set((await Promise.all(later)).map(({ generation }) => generation))).toEqual(new Set([3]))
+    expect(transcript).toEqual(['open 1', 'open 2', 'check 2', 'close 1', 'open 3', 'check 3', 'close 2'])
+  })
+
+  test('of an unused client opens no connection when a timer asks for it', async () => {
+    const { flusher, transcript, driver } = setUp()
+    occupy(await flusher.acquire(holder()), 1).release()
+    await flusher.flush()
+    await flusher.flush({ lazy: true })
+    expect(transcript).toEqual(['open 1', 'open 2', 'check 2', 'close 1', 'open 3', 'close 2'])
+    expect(driver.total).toBe(0)
+  })
+
+  test('waits for the oldest when two generations drain already', async () => {
+    const { flusher, clock } = setUp({ deadlineMs: 1_000 })
+    const held = [await flusher.acquire(holder())]
+    for (let n = 2; n <= 3; n++) {
+      await flusher.flush({ wait: 'swapped' })
+      held.push(await flusher.acquire(holder()))
+    }
+    const third = flusher.flush({ wait: 'swapped' })
+    await settled()
+    expect(flusher.stats()).toMatchObject({ generation: 3, retiring: [{ generation: 1 }, { generation: 2 }] })
+    held[0]?.release()
+    await expect(third).resolves.toMatchObject({ generation: 4 })
+    for (const lease of held) lease.release()
+    await clock.advance(1_000)
+  })
+})
+
+describe('a fresh client that does not work never replaces one that does', () => {
+  const cases: [string, Partial<ScriptedDriver>, Options<FakeClient>, string, string[]][] = [
+    ['opening fails', { onOpen: failing('no route') }, {}, 'OPEN_FAILED', ['open 1', 'open 2']],
+    ['the check fails', { onCheck: failing('no reply') }, {}, 'CHECK_FAILED', ['open 1', 'open 2', 'check 2', 'cut 2']],
+    [
+      'the user’s check fails',
+      {},
+      { check: (client) => client.id === 2 && Promise.reject(new Error('wrong schema')) },
+      'CHECK_FAILED',
+      ['open 1', 'open 2', 'cut 2'],
+    ],
+  ]
+
+  test.each(cases)('%s', async (_, script, options, code, transcript) => {
+    const { flusher, driver } = setUp(options)
+    const lease = await flusher.acquire(holder())
+    Object.assign(driver, script)
+    const failures: unknown[] = []
+    flusher.on('failed', ({ error }) => failures.push(error))
+    await expect(flusher.flush()).rejects.toMatchObject({ name: 'PeriodicFlushError', code })
+    expect(failures).toMatchObject([{ code }])
+    expect(flusher.current()).toBe(lease.client)
+    expect(driver.transcript).toEqual(transcript)
+    expect(flusher.stats()).toMatchObject({ failures: 1, retiring: [] })
+  })
+
+  test('the check hangs: TIMEOUT names the step, and the fresh client is cut', async () => {
+    const { flusher, driver, clock, transcript } = setUp({ checkTimeoutMs: 100 })
+    ;(await flusher.acquire(holder())).release()
+    driver.onCheck = never
+    const flushed = flusher.flush()
+    const failed = expect(flushed).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringContaining("'check'"),
+    })
+    await settled()
+    await clock.advance(100)
+    await failed
+    expect(transcript).toEqual(['open 1', 'open 2', 'check 2', 'cut 2'])
+  })
+
+  test('opening hangs: a client that arrives late is closed', async () => {
+    const { flusher, driver, clock, transcript } = setUp({ checkTimeoutMs: 100 })
+    ;(await flusher.acquire(holder())).release()
+    let arrive = () => {}
+    driver.onOpen = () => new Promise<void>((resolve) => (arrive = resolve))
+    const failed = expect(flusher.flush()).rejects.toMatchObject({ code: 'TIMEOUT' })
+    await settled()
+    await clock.advance(100)
+    await failed
+    arrive()
+    await settled()
+    expect(transcript).toEqual(['open 1', 'open 2', 'close 2'])
+  })
+
+  test('a factory that returns the same client again is refused, and the client is left alone', async () => {
+    const { flusher, driver, transcript } = setUp()
+    const { client } = await flusher.acquire(holder())
+    driver.open = async () => client
+    await expect(flusher.flush()).rejects.toMatchObject({ code: 'SAME_CLIENT' })
+    expect(transcript).toEqual(['open 1'])
+  })
+
+  test('a read-only server is refused where a writable one is required', async () => {
+    const driver = Object.assign(new ScriptedDriver(), { writable: async () => false })
+    const { flusher } = setUp({ require: 'writable' }, driver)
+    ;(await flusher.acquire(holder())).release()
+    await expect(flusher.flush()).rejects.toMatchObject({ code: 'READ_ONLY' })
+    expect(flusher.stats().generation).toBe(1)
+  })
+})
+
+describe('at the deadline', () => {
+  test('what still runs on the same server is kept and reported, and closes the old client when it ends', async () => {
+    const { flusher, clock, transcript } = setUp({ deadlineMs: 1_000 })
+    const straggler = holder('transaction')
+    const lease = occupy(await flusher.acquire(straggler), 1)
+    const flushed = flusher.flush()
+    await settled()
+    await clock.advance(1_000)
+    await expect(flushed).resolves.toMatchObject({
+      drained: false,
+      cut: 0,
+      stragglers: [{ kind: 'transaction', ageMs: 1_000 }],
+    })
+    expect(straggler.errors).toEqual([])
+    lease.release()
+    await settled()
+    expect(transcript.at(-1)).toBe('close 1')
+    expect(clock.timers).toBe(0)
+  })
+
+  test.each([
+    ['asked to', { onDeadline: 'cut' } as const, ['10.0.0.1:5432']],
+    ['the fresh client talks to another server', {}, ['10.0.0.2:5432']],
+  ])('it is cut when %s', async (_, options, peers) => {
+    const { flusher, clock, driver, transcript } = setUp({ deadlineMs: 1_000, ...options })
+    const straggler = holder()
+    occupy(await flusher.acquire(straggler), 1)
+    driver.peers_ = peers
+    const flushed = flusher.flush()
+    await settled()
+    await clock.advance(1_000)
+    await expect(flushed).resolves.toMatchObject({ drained: true, cut: 1 })
+    expect(straggler.errors).toMatchObject([{ code: 'CUT', message: expect.stringContaining('outcome is unknown') }])
+    expect(transcript.at(-1)).toBe('cut 1')
+  })
+
+  test('a client that does not close is cut', async () => {
+    const { flusher, clock, driver, transcript } = setUp({ deadlineMs: 1_000 })
+    ;(await flusher.acquire(holder())).release()
+    driver.onClose = never
+    const flushed = flusher.flush()
+    await settled()
+    await clock.advance(1_000)
+    await expect(flushed).resolves.toMatchObject({ drained: true, cut: 0 })
+    expect(transcript.slice(-2)).toEqual(['close 1', 'cut 1'])
+  })
+})
+
+describe('while generations overlap', () => {
+  test('their connections stay within limit + overlap, and whoever waits is served in turn', async () => {
+    const { flusher, driver } = setUp({}, Object.assign(new ScriptedDriver(), { max: 3 }))
+    const old = []
+    for (let n = 1; n <= 3; n++) old.push(occupy(await flusher.acquire(holder()), n))
+    await flusher.flush({ wait: 'swapped' })
+    const order: number[] = []
+    const fresh = [1, 2, 3].map((n) =>
+      flusher.acquire(holder()).then((lease) => {
+        order.push(n)
+        return lease
+      }),
+    )
+    await settled()
+    expect(order).toEqual([1])
+    expect(driver.total).toBe(4)
+    for (const [index, lease] of old.entries()) {
+      lease.client.connections--
+      lease.release()
+      await settled()
+      expect(order).toEqual([1, 2, 3].slice(0, index + 2))
+    }
+    for (const lease of await Promise.all(fresh)) lease.release()
+  })
+
+  test('two different servers have a limit each, and nothing waits', async () => {
+    const { flusher, driver } = setUp({}, Object.assign(new ScriptedDriver(), { max: 2 }))
+    for (let n = 1; n <= 2; n++) occupy(await flusher.acquire(holder()), n)
+    const waiting = flusher.acquire(holder())
+    driver.peers_ = ['10.0.0.2:5432']
+    await flusher.flush({ wait: 'swapped' })
+    await expect(waiting).resolves.toMatchObject({ client: { id: 2 } })
+    await expect(flusher.acquire(holder())).resolves.toMatchObject({ client: { id: 2 } })
+  })
+
+  test('room is made in the old client for as many warm connections as were busy at once', async () => {
+    const { flusher, transcript } = setUp({}, Object.assign(new ScriptedDriver(), { max: 3 }))
+    const leases = []
+    for (let n = 1; n <= 3; n++) leases.push(occupy(await flusher.acquire(holder()), n))
+    for (const lease of leases) lease.release()
+    const report = await flusher.flush()
+    expect(report.warmed).toBe(3)
+    expect(transcript).toEqual([
+      'open 1',
+      'open 2',
+      'check 2',
+      'shrink 1',
+      'warm 2 2',
+      'shrink 1',
+      'warm 3 2',
+      'close 1',
+    ])
+  })
+
+  test('what was not sent yet goes to the fresh generation at the swap', async () => {
+    const { flusher } = setUp()
+    let recalled = 0
+    const first = await flusher.acquire({ kind: 'query', cut: () => {}, recall: () => ++recalled > 0 })
+    const sent = await flusher.acquire({ kind: 'query', cut: () => {}, recall: () => false })
+    const flushed = flusher.flush()
+    await settled()
+    expect(recalled).toBe(1)
+    expect(flusher.stats().retiring).toMatchObject([{ leases: 1 }])
+    first.release()
+    expect(flusher.stats().retiring).toMatchObject([{ leases: 1 }])
+    sent.release()
+    await expect(flushed).resolves.toMatchObject({ drained: true })
+  })
+})
+
+describe('close', () => {
+  test('ends everything: waiters fail with CLOSED, running work may finish, no timer is left', async () => {
+    const { flusher, clock, transcript } = setUp({ intervalMs: 1_000 }, Object.assign(new ScriptedDriver(), { max: 1 }))
+    const lease = await flusher.acquire(holder())
+    const waiting = expect(flusher.acquire(holder())).rejects.toMatchObject({ code: 'CLOSED' })
+    const closed = flusher.close()
+    expect(flusher.close()).toBe(closed)
+    await waiting
+    expect(transcript).toEqual(['open 1'])
+    lease.release()
+    await closed
+    expect(transcript).toEqual(['open 1', 'close 1'])
+    expect(clock.timers).toBe(0)
+    expect(() => flusher.tryAcquire(holder())).toThrow(expect.objectContaining({ code: 'CLOSED' }))
+    await expect(flusher.flush()).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
+  test('cuts what is still running at the deadline', async () => {
+    const { flusher, clock } = setUp({ deadlineMs: 500 })
+    const straggler = holder()
+    await flusher.acquire(straggler)
+    const closed = flusher.close()
+    await settled()
+    await clock.advance(500)
+    await closed
+    expect(straggler.errors).toMatchObject([{ code: 'CUT' }])
+  })
+
+  test('aborts an opening, and closes the client that arrives late', async () => {
+    const { flusher, driver, clock, transcript } = setUp()
+    ;(await flusher.acquire(holder())).release()
+    let arrive = () => {}
+    driver.onOpen = () => new Promise<void>((resolve) => (arrive = resolve))
+    const failed = expect(flusher.flush()).rejects.toMatchObject({ code: 'CLOSED' })
+    await settled()
+    await flusher.close()
+    await failed
+    arrive()
+    await settled()
+    expect(transcript).toEqual(['open 1', 'open 2', 'close 1', 'close 2'])
+    expect(clock.timers).toBe(0)
+  })
+})
+
+test('an opening by need that fails rejects its callers with the factory’s own error, and the next tries again', async () => {
+  const { flusher, driver } = setUp()
+  driver.onOpen = failing('no route')
+  await expect(flusher.acquire(holder())).rejects.toThrow(/^no route$/)
+  driver.onOpen = () => {}
+  await expect(flusher.acquire(holder())).resolves.toMatchObject({ client: { id: 2 } })
+})
+
+test('a client older than maxAgeMs is flushed by its next use, once for all that wait', async () => {
+  const { flusher, clock, transcript } = setUp({ maxAgeMs: 1_000 })
+  ;(await flusher.acquire(holder())).release()
+  await clock.advance(1_001)
+  const leases = await Promise.all([flusher.acquire(holder()), flusher.acquire(holder())])
+  expect(leases.map(({ client }) => client.id)).toEqual([2, 2])
+  expect(transcript).toEqual(['open 1', 'open 2', 'check 2', 'close 1'])
+})
+
+test('a caller that gives up waiting leaves the queue', async () => {
+  const { flusher } = setUp({}, Object.assign(new ScriptedDriver(), { max: 1 }))
+  const lease = await flusher.acquire(holder())
+  const controller = new AbortController()
+  const given = expect(flusher.acquire(holder(), controller.signal)).rejects.toThrow('enough')
+  const next = flusher.acquire(holder())
+  controller.abort(new Error('enough'))
+  await given
+  lease.release()
+  await expect(next).resolves.toMatchObject({ client: { id: 1 } })
+})
+
+function failing(message: string): () => Promise<never> {
+  return async () => {
+    throw new Error(message)
+  }
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    root: '..',
+    include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    // Real servers boot inside tests.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+  },
+})
