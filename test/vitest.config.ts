@@ -1,8 +1,9 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    root: '..',
+    root: fileURLToPath(new URL('..', import.meta.url)),
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     // Real servers boot inside tests.
     testTimeout: 60_000,

@@ -1,0 +1,65 @@
+import type { Socket } from 'node:net'
+
+/** A postgres.js query as far as this package touches it: the driver reads and writes these fields live. */
+export interface Query extends Promise<unknown> {
+  handler: Handler
+  canceller: Handler | null
+  strings: readonly string[]
+  resolve: (value: unknown) => void
+  reject: (error: unknown) => void
+  /** Null until the query is written to a connection. */
+  state: object | null
+  active: boolean
+  cancelled: unknown
+  readonly cursorRows?: number
+  readonly streaming?: boolean
+}
+
+export type Handler = (query: Query) => unknown
+
+export interface Reserved extends Callable {
+  release(): void
+}
+
+export interface Callable {
+  (first: unknown, ...rest: readonly unknown[]): unknown
+  unsafe(text: string, ...rest: readonly unknown[]): Query
+}
+
+/** The options that postgres.js parsed, as far as this package touches them. */
+export interface ClientOptions {
+  readonly host: readonly string[]
+  readonly port: readonly number[]
+  readonly path: string | false | undefined
+  readonly max: number
+  readonly ssl: unknown
+  readonly debug: unknown
+  readonly fetch_types: unknown
+  readonly parsers: Record<string, unknown>
+  readonly serializers: Record<string, unknown>
+  readonly shared: { readonly typeArrayMap: Record<string, unknown> }
+  /** Read live at every connect. */
+  socket: ((options: ClientOptions) => Socket | Promise<Socket>) | undefined
+}
+
+/** A postgres.js client without its user-facing generics. */
+export interface Client extends Callable {
+  readonly options: ClientOptions
+  readonly parameters: unknown
+  readonly types: unknown
+  readonly CLOSE: unknown
+  readonly PostgresError: unknown
+  unsafe: (text: string, ...rest: readonly unknown[]) => Query
+  begin: (...args: readonly unknown[]) => Promise<unknown>
+  array(...args: readonly unknown[]): { array: unknown }
+  json(value: unknown): unknown
+  file(...args: readonly unknown[]): Query
+  reserve(): Promise<Reserved>
+  listen(...args: readonly unknown[]): Promise<unknown>
+  subscribe(...args: readonly unknown[]): Promise<unknown>
+  largeObject(...args: readonly unknown[]): Promise<unknown>
+  close(): Promise<void>
+  end(options?: { timeout?: number }): Promise<void>
+}
+
+export const noop = (): void => {}

@@ -1,0 +1,159 @@
+import type { Driver } from '@periodic-flush/core'
+import { type Client, noop, type Reserved } from './client.ts'
+import { Opened, openedOf, remember } from './opened.ts'
+import { peerOf } from './sockets.ts'
+
+const LOST = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
+
+const ENDS = `select host(inet_client_addr()) as local_host, inet_client_port() as local_port,
+  host(inet_server_addr()) as remote_host, inet_server_port() as remote_port`
+
+/** How postgres.js clients are opened, checked, retired, closed and cut. */
+export function postgresDriver(open: () => Client, prepare: (client: Client) => void): Driver<Client> {
+  let count = 0
+  return {
+    name: 'postgres',
+    pipelines: true,
+    open() {
+      const client = open()
+      prepare(client)
+      remember(new Opened(client, count === 0))
+      count += 1
+      return client
+    },
+    async check(client, signal) {
+      const opened = openedOf(client)
+      await withAbort(client, signal, client.unsafe('select 1'))
+      opened.ready = true
+    },
+    async writable(client, signal) {
+      const text = "select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as writable"
+      const rows = await withAbort(client, signal, client.unsafe(text))
+      return Array.isArray(rows) && rows[0]?.writable === true
+    },
+    limit: (client) => client.options.max,
+    connections: (client) => openedOf(client).sockets.size,
+    peers: (client) => openedOf(client).sockets.peers,
+    endpoints: ({ options }) =>
+      options.path ? [] : options.host.map((host, index) => ({ host, port: options.port[index] ?? 5432 })),
+    suspect,
+    warm,
+    shrink,
+    retire,
+    async close(client) {
+      const { sockets } = openedOf(client)
+      sockets.retiring = true
+      await sockets.startup.ended()
+      // With nothing in flight this says farewell on every connection. Without the timeout it would wait for ever for
+      // a connection whose first query was recalled.
+      await client.end({ timeout: 0 })
+      sockets.dropUnended()
+      await sockets.ended(true)
+    },
+    cut(client) {
+      openedOf(client).sockets.cutAfter(() => client.end({ timeout: 0 }))
+    },
+  }
+}
+
+async function withAbort<T>(client: Client, signal: AbortSignal, work: PromiseLike<T>): Promise<T> {
+  const abort = (): void => {
+    openedOf(client).sockets.cut()
+  }
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await work
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+/** What an error says about the server. */
+function suspect(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error) || typeof error.code !== 'string') {
+    return undefined
+  }
+  const { code } = error
+  if (code === '25006') return 'read-only'
+  if (code === '57P01' || code === '57P02' || code === '57P03') return 'shutdown'
+  // CONNECTION_ENDED is what the owner's own end() leads to.
+  if (code === 'CONNECTION_CLOSED' || code === 'CONNECT_TIMEOUT' || LOST.has(code) || /^08...$/.test(code)) {
+    return 'lost'
+  }
+  return undefined
+}
+
+/** One after the other: each handshake blocks the thread for a millisecond. */
+async function warm(client: Client, count: number, signal: AbortSignal): Promise<void> {
+  // Without types to fetch, postgres.js forgets a reservation that had to open its connection.
+  if (!client.options.fetch_types) return
+  const held: Reserved[] = []
+  try {
+    while (held.length < count && !signal.aborted) {
+      const reserved = await withAbort(client, signal, client.reserve())
+      held.push(reserved)
+    }
+  } finally {
+    for (const reserved of held) reserved.release()
+  }
+}
+
+async function shrink(client: Client, count: number): Promise<void> {
+  for (let ended = 0; ended < count; ended += 1) {
+    if (!(await endIdle(client))) return
+  }
+}
+
+/** Ends one idle connection, if there is one, and if it can be told which socket it has. */
+async function endIdle(client: Client): Promise<boolean> {
+  const { sockets } = openedOf(client)
+  const reserved = await reserveIdle(client)
+  if (reserved === undefined) return false
+  let socket: ReturnType<typeof sockets.find>
+  try {
+    const rows = await reserved.unsafe(ENDS)
+    const ends = Array.isArray(rows) ? rows[0] : undefined
+    socket = sockets.find(
+      peerOf(ends?.local_host ?? undefined, ends?.local_port ?? undefined),
+      peerOf(ends?.remote_host ?? undefined, ends?.remote_port ?? undefined),
+    )
+  } catch {
+    // The connection is lost, which is what was wanted.
+    return true
+  }
+  if (socket === undefined) {
+    // A proxy in between, or a Unix socket: the server sees other ends than we do.
+    reserved.release()
+    return false
+  }
+  await sockets.endOne(socket)
+  return true
+}
+
+/** A connection that is idle now; natively `reserve` would rather wait or open one. */
+async function reserveIdle(client: Client): Promise<Reserved | undefined> {
+  const pending = client.reserve()
+  let late = false
+  const idle = await Promise.race([
+    pending,
+    new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined))),
+  ])
+  if (idle === undefined) {
+    late = true
+    pending.then((reserved) => late && reserved.release(), noop)
+  }
+  return idle
+}
+
+async function retire(client: Client): Promise<void> {
+  const opened = openedOf(client)
+  opened.sockets.retiring = true
+  // Whatever these were to serve has gone to the fresh client.
+  opened.sockets.dropConnecting()
+  // close() on a reserved connection marks it as ending for good, and it then outlives its release.
+  if (opened.reservations > 0) return
+  // Resolves only when the busy ones have finished too, so nobody waits for it.
+  client.close().catch(noop)
+  await opened.sockets.ended(false)
+}

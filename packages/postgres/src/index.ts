@@ -1,0 +1,2 @@
+export type { FlushingSql, Types } from './sql.ts'
+export { withPeriodicFlush } from './sql.ts'

@@ -1,0 +1,71 @@
+import { type Client, type Handler, noop, type Query } from './client.ts'
+import { Sockets } from './sockets.ts'
+
+/** What is known of one client beside the client itself. */
+export class Opened {
+  readonly client: Client
+  readonly sockets: Sockets
+  /** Runs a query on this client. */
+  readonly handler: Handler
+  /** Reservations that are held or wait. */
+  reservations = 0
+  /** Whether the client may run queries at once: it knows its server's array types, or it is the first. */
+  ready: boolean
+  readonly #canceller: Handler
+  #priming: Promise<void> | undefined
+
+  constructor(client: Client, first: boolean) {
+    this.client = client
+    this.sockets = new Sockets(client)
+    // Never executed: it only shows what this client puts on its queries.
+    const { handler, canceller } = client.unsafe('')
+    this.handler = handler
+    this.#canceller = canceller ?? noop
+    this.ready = first || !client.options.fetch_types
+  }
+
+  /** Cancels natively; the connection that this needs goes where the client's live ones are. */
+  cancel(query: Query): void {
+    this.sockets.cancelling = true
+    try {
+      const cancelled = this.#canceller(query)
+      // Natively nobody hears of a cancellation that fails, but as an unhandled rejection.
+      if (cancelled instanceof Promise) cancelled.catch(noop)
+    } finally {
+      this.sockets.cancelling = false
+    }
+  }
+
+  /**
+   * Fetches the array types by way of a first connection: without them an array parameter would be sent as a plain
+   * list, silently.
+   */
+  prime(): Promise<void> {
+    this.#priming ??= this.client.unsafe('select 1').then(
+      () => {
+        this.ready = true
+      },
+      () => {
+        this.#priming = undefined
+      },
+    )
+    return this.#priming
+  }
+}
+
+const known = new WeakMap<Client, Opened>()
+let latest: Opened | undefined
+
+export function remember(opened: Opened): Opened {
+  known.set(opened.client, opened)
+  return opened
+}
+
+/** What is known of `client`; nearly always the one that was asked for last. */
+export function openedOf(client: Client): Opened {
+  if (latest?.client === client) return latest
+  const opened = known.get(client)
+  if (opened === undefined) throw new TypeError('Unknown postgres.js client')
+  latest = opened
+  return opened
+}

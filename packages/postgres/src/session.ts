@@ -1,0 +1,154 @@
+import type { Flusher, Holder, Lease, LeaseKind } from '@periodic-flush/core'
+import { type Client, noop, type Query, type Reserved } from './client.ts'
+import { type Opened, openedOf } from './opened.ts'
+
+/** Work that holds one connection; until it has one, it may move to a fresh client. */
+abstract class Session<Result> implements Holder {
+  abstract readonly kind: LeaseKind
+  readonly result: Promise<Result>
+  protected readonly resolve: (value: Result) => void
+  protected readonly reject: (error: unknown) => void
+  protected lease: Lease<Client> | undefined
+  readonly #flusher: Flusher<Client>
+
+  constructor(flusher: Flusher<Client>) {
+    this.#flusher = flusher
+    let settle: [(value: Result) => void, (error: unknown) => void] = [noop, noop]
+    this.result = new Promise((resolve, reject) => {
+      settle = [resolve, reject]
+    })
+    ;[this.resolve, this.reject] = settle
+  }
+
+  cut(error: Error): void {
+    this.lease = undefined
+    this.reject(error)
+  }
+
+  recall(): boolean {
+    if (this.lease === undefined || !this.abandon(openedOf(this.lease.client))) return false
+    this.lease = undefined
+    this.start()
+    return true
+  }
+
+  start(): void {
+    try {
+      const lease = this.#flusher.tryAcquire(this)
+      if (lease !== undefined) this.#go(lease)
+      else this.#flusher.acquire(this).then((late) => this.#go(late), this.reject)
+    } catch (error) {
+      this.reject(error)
+    }
+  }
+
+  #go(lease: Lease<Client>): void {
+    this.lease = lease
+    const opened = openedOf(lease.client)
+    if (opened.ready) {
+      this.open(lease)
+      return
+    }
+    const go = (): void => {
+      if (this.lease === lease) this.open(lease)
+    }
+    opened.prime().then(go, go)
+  }
+
+  /** Starts on this lease; whatever comes of it after `abandon` or `cut` is nobody's. */
+  protected abstract open(lease: Lease<Client>): void
+  /** Takes back what was not sent yet; false if it is too late. */
+  protected abstract abandon(opened: Opened): boolean
+}
+
+/** One transaction, from its first statement to its last. */
+export class Transaction extends Session<unknown> {
+  readonly kind = 'transaction'
+  readonly #args: readonly unknown[]
+  #first: Query | undefined
+
+  constructor(flusher: Flusher<Client>, args: readonly unknown[]) {
+    super(flusher)
+    this.#args = args
+  }
+
+  protected open(lease: Lease<Client>): void {
+    const { client } = lease
+    const { unsafe } = client
+    // postgres.js writes BEGIN through this property within the call: noted, it can be taken back.
+    client.unsafe = (...args) => {
+      client.unsafe = unsafe
+      this.#first = unsafe(...args)
+      return this.#first
+    }
+    const ended = client.begin(...this.#args)
+    client.unsafe = unsafe
+    ended.then(
+      (value) => this.#settle(lease, () => this.resolve(value)),
+      (error: unknown) => this.#settle(lease, () => this.reject(error)),
+    )
+  }
+
+  protected abandon(opened: Opened): boolean {
+    const first = this.#first
+    this.#first = undefined
+    if (first === undefined) return true
+    if (first.state !== null) return false
+    opened.cancel(first)
+    return true
+  }
+
+  #settle(lease: Lease<Client>, settle: () => void): void {
+    if (this.lease !== lease) return
+    this.lease = undefined
+    lease.release()
+    settle()
+  }
+}
+
+/** One reserved connection, until it is released. */
+export class Reservation extends Session<Reserved> {
+  readonly kind = 'reserved'
+  #held = false
+
+  protected open(lease: Lease<Client>): void {
+    const opened = openedOf(lease.client)
+    opened.reservations += 1
+    lease.client.reserve().then(
+      (reserved) => {
+        if (this.lease !== lease) {
+          opened.reservations -= 1
+          reserved.release()
+          return
+        }
+        this.#held = true
+        this.#releasing(opened, lease, reserved)
+        this.resolve(reserved)
+      },
+      (error: unknown) => {
+        opened.reservations -= 1
+        if (this.lease !== lease) return
+        this.lease = undefined
+        lease.release()
+        this.reject(error)
+      },
+    )
+  }
+
+  protected abandon(): boolean {
+    return !this.#held
+  }
+
+  #releasing(opened: Opened, lease: Lease<Client>, reserved: Reserved): void {
+    const release = reserved.release
+    let released = false
+    reserved.release = () => {
+      if (released) return
+      released = true
+      opened.reservations -= 1
+      this.lease = undefined
+      release()
+      lease.release()
+    }
+  }
+}

@@ -1,0 +1,185 @@
+import { Socket } from 'node:net'
+import type { Client, ClientOptions } from './client.ts'
+import { Startup } from './startup.ts'
+
+/** Terminate: the farewell of the PostgreSQL protocol. */
+const FAREWELL = Buffer.from([0x58, 0, 0, 0, 4])
+
+/** `address:port`, with IPv4 addresses in their own form also on a dual-stack socket. */
+export function peerOf(address: string | undefined, port: number | undefined): string | undefined {
+  return address === undefined || port === undefined ? undefined : `${address.replace(/^::ffff:/i, '')}:${port}`
+}
+
+/**
+ * The sockets of one client. postgres.js asks `options.socket` for each one, so that they can be counted, and dropped
+ * without waiting for a server that no longer answers.
+ */
+export class Sockets {
+  readonly #options: ClientOptions
+  readonly #own: ClientOptions['socket']
+  readonly #live = new Set<Socket>()
+  /** Host indexes of closed sockets: as natively, a connection goes on with its next host. */
+  readonly #nextHosts: number[] = []
+  #waiting: (() => void)[] = []
+  /** No new connection but to cancel a statement. */
+  retiring = false
+  /** Set while postgres.js opens a connection to cancel a statement. */
+  cancelling = false
+  readonly startup = new Startup()
+  #cut = false
+  #abandoned = false
+
+  constructor(client: Client) {
+    this.#options = client.options
+    this.#own = client.options.socket
+    client.options.socket = () => this.#open()
+  }
+
+  get size(): number {
+    return this.#live.size
+  }
+
+  get peers(): readonly string[] {
+    return [...this.#live].flatMap((socket) => peerOf(socket.remoteAddress, socket.remotePort) ?? [])
+  }
+
+  /** The socket between these two ends. */
+  find(local: string | undefined, remote: string | undefined): Socket | undefined {
+    if (local === undefined || remote === undefined) return undefined
+    for (const socket of this.#live) {
+      if (
+        peerOf(socket.localAddress, socket.localPort) === local &&
+        peerOf(socket.remoteAddress, socket.remotePort) === remote
+      ) {
+        return socket
+      }
+    }
+    return undefined
+  }
+
+  /** Ends one idle connection; resolves once it is closed. */
+  async endOne(socket: Socket): Promise<void> {
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+    // Under TLS nothing may be written past the encryption.
+    if (this.#options.ssl) socket.destroy()
+    else socket.end(FAREWELL)
+    await closed
+  }
+
+  /** Drops every socket and refuses new ones. */
+  cut(): void {
+    this.#cut = true
+    const fetching = this.startup.any
+    for (const socket of this.#live) {
+      if (fetching) this.#abandon(socket)
+      else socket.destroy()
+    }
+  }
+
+  /** Drops every socket, once the client has given up its connections where it can. */
+  cutAfter(end: () => Promise<void>): void {
+    this.#cut = true
+    if (this.startup.any || this.#abandoned) {
+      this.cut()
+      return
+    }
+    // First the client's own end: else it would write ROLLBACK to a socket that is gone, and throw where nobody catches.
+    const drop = (): void => this.cut()
+    end().then(drop, drop)
+  }
+
+  /**
+   * Drops a socket while types are fetched. postgres.js must not hear the error, or it fails that query; it then cleans
+   * up after 'close', but takes that for a connection to be tried again, which must lead nowhere.
+   */
+  #abandon(socket: Socket): void {
+    this.#abandoned = true
+    socket.removeAllListeners('error')
+    socket.destroy(refusal('is cut'))
+  }
+
+  /** Drops the sockets that the driver has not ended by itself, since it never got to use them. */
+  dropUnended(): void {
+    for (const socket of this.#live) {
+      if (socket.connecting || (!this.#options.ssl && !socket.writableEnded)) socket.destroy()
+    }
+  }
+
+  /** Drops the sockets that are not yet connected. */
+  dropConnecting(): void {
+    for (const socket of this.#live) if (socket.connecting) socket.destroy()
+  }
+
+  /** Resolves once no socket is left of those that are ending now. */
+  async ended(all: boolean): Promise<void> {
+    const open = () => [...this.#live].some((socket) => all || socket.writableEnded || socket.destroyed)
+    while (open()) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
+  #open(): Socket | Promise<Socket> {
+    if (this.#abandoned) return new Promise(() => {})
+    const cancelling = this.cancelling
+    if (this.#cut || (this.retiring && !cancelling && this.#live.size === 0)) throw refusal('is closed')
+    if (this.retiring || cancelling) {
+      const peers = [...new Set(this.peers)]
+      const socket = [...this.#live].find(({ remoteAddress }) => remoteAddress !== undefined)
+      // The name may lead elsewhere by now, and another server would get the cancellation.
+      if (peers.length === 1 && socket?.remoteAddress !== undefined && !this.#options.path && !this.#own) {
+        return this.#connect(0, socket.remoteAddress, socket.remotePort)
+      }
+      if (this.retiring && !cancelling) throw refusal('is retiring')
+    }
+    if (this.#own !== undefined) return this.#adopt(this.#own)
+    return this.#connect(cancelling ? 0 : (this.#nextHosts.shift() ?? 0))
+  }
+
+  async #adopt(own: NonNullable<ClientOptions['socket']>): Promise<Socket> {
+    const socket = this.#track(await own(this.#options))
+    if (this.#cut) socket.destroy()
+    return socket
+  }
+
+  #connect(index: number, address?: string, peerPort?: number): Socket {
+    const { host, port, path } = this.#options
+    const socket = this.#track(new Socket())
+    if (path) return socket.connect(path)
+    const name = host[index] ?? 'localhost'
+    const number = peerPort ?? port[index] ?? 5432
+    if (address === undefined && port.length > 1) {
+      socket.once('close', () => this.#nextHosts.push((index + 1) % port.length))
+    }
+    // postgres.js reads these: the name that TLS verifies, and what errors tell.
+    Object.assign(socket, { host: name, port: number, ssl: this.#options.ssl })
+    return socket.connect(number, address ?? name)
+  }
+
+  #track(socket: Socket): Socket {
+    const gone = (): void => {
+      this.#live.delete(socket)
+      this.startup.over(socket)
+      const waiting = this.#waiting
+      this.#waiting = []
+      for (const resolve of waiting) resolve()
+    }
+    this.#live.add(socket)
+    socket.on('close', gone)
+    if (this.#options.fetch_types && !this.#options.ssl && !this.#own && !this.cancelling) this.startup.watch(socket)
+    // Errors in the microtask before postgres.js listens, and those after it has stopped to.
+    const ignore = (): void => {}
+    socket.on('error', ignore)
+    const remove = socket.removeAllListeners
+    // postgres.js removes every listener when it starts TLS.
+    socket.removeAllListeners = (event) => {
+      if (event === undefined) remove.call(socket)
+      else remove.call(socket, event)
+      if (this.#live.has(socket) && event !== 'error') socket.on('close', gone)
+      socket.on('error', ignore)
+      return socket
+    }
+    return socket
+  }
+}
+
+function refusal(why: string): Error {
+  return Object.assign(new Error(`write CONNECTION_ENDED: this client ${why}`), { code: 'CONNECTION_ENDED' })
+}

@@ -1,0 +1,243 @@
+import { readFile } from 'node:fs'
+import { inspect } from 'node:util'
+import {
+  createFlusher,
+  type Flusher,
+  type FlushOptions,
+  type FlushReport,
+  type Options,
+  PeriodicFlushError,
+  shown,
+} from '@periodic-flush/core'
+import type { Sql } from 'postgres'
+import { Aside } from './aside.ts'
+import { type Client, type Handler, noop, type Query } from './client.ts'
+import { postgresDriver } from './driver.ts'
+import { StableOptions } from './options.ts'
+import { cancellation, Run } from './query.ts'
+import { Reservation, Transaction } from './session.ts'
+
+/** What a factory takes for its own types: postgres.js's `types` option. */
+export type Types = Record<string, unknown>
+
+/** A postgres.js client that is flushed: what the factory returned, plus two members. */
+export type FlushingSql<T extends Types = Types> = Sql<T> & {
+  /** Flushes now; resolves once the old client is gone or its deadline has come. */
+  readonly $flush: (options?: FlushOptions) => Promise<FlushReport>
+  /** The schedule: `stats()`, `on(event, listener)`, `pause()`, `resume()`, `close()`. */
+  readonly $flusher: Flusher<Sql<T>>
+}
+
+/** Says how long a facade waits for running work when it ends without a timeout: as long as Node can. */
+const FOREVER = 2 ** 31 - 1
+
+/**
+ * A postgres.js client that does not stay glued to yesterday's database: at every flush `factory` makes a fresh client,
+ * which looks its host up anew, and the old one finishes what it has begun.
+ *
+ * @param factory makes a new client at each call, as in `() => postgres(url)`; called once at once.
+ * @throws TypeError for a factory that is not a function, or for wrong options; PeriodicFlushError UNSUPPORTED_CLIENT
+ * for a factory that returns anything but a new postgres.js client.
+ */
+export function withPeriodicFlush<T extends Types>(
+  factory: () => Sql<T>,
+  options: Options<Sql<T>> = {},
+): FlushingSql<T> {
+  if (typeof factory !== 'function') {
+    throw new TypeError(`Expected a function that returns a postgres.js client, got ${shown(factory)}`)
+  }
+  const facade = new Facade(() => verified(factory()), options as Options<unknown>)
+  return facade.sql as unknown as FlushingSql<T>
+}
+
+function verified(client: unknown): Client {
+  const unsupported = (what: string): PeriodicFlushError =>
+    new PeriodicFlushError('UNSUPPORTED_CLIENT', `Expected the factory to return a postgres.js client, got ${what}`)
+  if (client instanceof Promise) {
+    client.catch(noop)
+    throw unsupported(
+      "a promise; postgres.js clients are synchronous: for fresh credentials use the driver's own `password` callback",
+    )
+  }
+  if (typeof client !== 'function' || !('unsafe' in client) || !('begin' in client) || !('options' in client)) {
+    throw unsupported(shown(client))
+  }
+  if ('$flusher' in client) throw unsupported('one that is flushed already')
+  if (typeof client.begin !== 'function' || !('reserve' in client)) throw unsupported('a transaction')
+  return client as unknown as Client
+}
+
+class Facade {
+  readonly sql: object
+  readonly #flusher: Flusher<Client>
+  readonly #options: StableOptions
+  readonly #first: Client
+  readonly #aside: Aside
+  /** The client opened last: it goes on serving `options` and the helpers when none is current. */
+  #latest: Client
+  #ending: Promise<void> | undefined
+  readonly #route: Handler
+
+  constructor(factory: () => Client, options: Options<unknown>) {
+    this.#first = factory()
+    this.#latest = this.#first
+    let unused: Client | undefined = this.#first
+    this.#options = new StableOptions(this.#first, () => this.#current)
+    const open = (): Client => {
+      const client = unused ?? factory()
+      unused = undefined
+      return client
+    }
+    const driver = postgresDriver(open, (client) => {
+      this.#options.applyTo(client)
+      this.#latest = client
+    })
+    this.#flusher = createFlusher(driver, options as Options<Client>)
+    this.#aside = new Aside(this.#flusher, factory, this.#options)
+    this.#route = (query) => this.#run(query)
+    // postgres.js asks it for a stack trace.
+    Object.assign(this.#route, { debug: this.#first.options.debug })
+    this.sql = this.#members()
+  }
+
+  get #current(): Client {
+    return this.#flusher.current() ?? this.#latest
+  }
+
+  #run(query: Query): void {
+    if (this.#ending !== undefined) {
+      query.reject(connectionEnded(this.#first))
+      return
+    }
+    new Run(this.#flusher, query).start()
+  }
+
+  #rerouted(query: Query, handler: Handler = this.#route): Query {
+    query.handler = handler
+    query.canceller = cancelUnsent
+    return query
+  }
+
+  async #ended(): Promise<never> {
+    throw connectionEnded(this.#first)
+  }
+
+  #file(args: readonly unknown[]): Query {
+    return this.#rerouted(this.#current.file(...args), (query) => {
+      readFile(args[0] as string, 'utf8', (error, text) => {
+        // It was cancelled meanwhile.
+        if (query.canceller === null) return
+        if (error) return query.reject(error)
+        query.strings = [text]
+        this.#run(query)
+      })
+    })
+  }
+
+  #begin(...args: readonly unknown[]): Promise<unknown> {
+    if (this.#ending !== undefined) return this.#ended()
+    const transaction = new Transaction(this.#flusher, args)
+    transaction.start()
+    return transaction.result
+  }
+
+  #reserve(): Promise<unknown> {
+    if (this.#ending !== undefined) return this.#ended()
+    const reservation = new Reservation(this.#flusher)
+    reservation.start()
+    return reservation.result
+  }
+
+  /** Natively it begins a transaction on its client within the call: it gets one of ours. */
+  #largeObject(args: readonly unknown[]): Promise<unknown> {
+    const client = this.#current
+    const { begin } = client
+    client.begin = (...rest) => {
+      client.begin = begin
+      return this.#begin(...rest)
+    }
+    try {
+      return client.largeObject(...args)
+    } finally {
+      client.begin = begin
+    }
+  }
+
+  #array(args: readonly unknown[]): unknown {
+    const parameter = this.#current.array(...args)
+    // The query may run on another client than the one that serves now.
+    parameter.array = this.#options.typeArrayMap
+    return parameter
+  }
+
+  async #end({ timeout }: { timeout?: number | null } = {}): Promise<void> {
+    const deadlineMs = typeof timeout === 'number' ? Math.min(timeout * 1000, FOREVER) : FOREVER
+    this.#ending ??= Promise.all([this.#flusher.close({ deadlineMs }), this.#aside.end()]).then(noop)
+    await this.#ending
+  }
+
+  async #close(): Promise<void> {
+    await this.#flusher.close()
+  }
+
+  #members(): object {
+    const sql = (first: unknown, ...rest: readonly unknown[]): unknown => {
+      const made = this.#current(first, ...rest)
+      return isTemplate(first) ? this.#rerouted(made as Query) : made
+    }
+    const begin = (...args: readonly unknown[]): Promise<unknown> => this.#begin(...args)
+    const flusher = this.#flusher
+    const options = this.#options.view
+    const { CLOSE, PostgresError } = this.#first
+    const shownAs = (): string => `FlushingSql ${inspect(flusher.stats())}`
+    Object.assign(sql, {
+      options,
+      CLOSE,
+      END: CLOSE,
+      PostgresError,
+      unsafe: (...args: [string]) => this.#rerouted(this.#current.unsafe(...args)),
+      file: (...args: readonly unknown[]) => this.#file(args),
+      array: (...args: readonly unknown[]) => this.#array(args),
+      json: (value: unknown) => this.#current.json(value),
+      notify: async (channel: string, payload: unknown) => this.#notify(channel, payload),
+      begin,
+      reserve: () => this.#reserve(),
+      largeObject: (...args: readonly unknown[]) => this.#largeObject(args),
+      listen: (...args: readonly unknown[]) => this.#aside.listen(args),
+      subscribe: (...args: readonly unknown[]) => this.#aside.subscribe(args),
+      close: () => this.#close(),
+      end: (given?: { timeout?: number }) => this.#end(given),
+      types: this.#first.types,
+      typed: this.#first.types,
+    })
+    Object.defineProperties(sql, {
+      parameters: { get: () => Reflect.get(this.#current.options, 'parameters'), enumerable: true },
+      $flush: { value: (given?: FlushOptions) => flusher.flush(given) },
+      $flusher: { value: flusher },
+      // Its options hold the password.
+      [inspect.custom]: { value: shownAs },
+    })
+    return sql
+  }
+
+  async #notify(channel: string, payload: unknown): Promise<unknown> {
+    return this.#rerouted(this.#current.unsafe('select pg_notify($1, $2)', [channel, `${payload}`]))
+  }
+}
+
+/** What postgres.js says after its own `end()`. */
+function connectionEnded({ options: { host, port, path } }: Client): Error {
+  const [code, address] = ['CONNECTION_ENDED', path || host]
+  const message = `write ${code} ${path || `${host}:${port}`}`
+  return Object.assign(new Error(message), { code, errno: code, address }, path ? {} : { port })
+}
+
+/** Before it runs, a query is nobody's but its owner's. */
+function cancelUnsent(query: Query): void {
+  query.reject(cancellation())
+  query.handler = noop
+}
+
+function isTemplate(value: unknown): boolean {
+  return Array.isArray(value) && 'raw' in value && Array.isArray(value.raw)
+}

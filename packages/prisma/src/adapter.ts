@@ -1,0 +1,218 @@
+import {
+  type FlushOptions,
+  type FlushReport,
+  type Holder,
+  type Lease,
+  type Options,
+  PeriodicFlushError,
+  shown,
+} from '@periodic-flush/core'
+import type {
+  IsolationLevel,
+  SqlDriverAdapter,
+  SqlDriverAdapterFactory,
+  SqlQuery,
+  SqlResultSet,
+  Transaction,
+} from '@prisma/driver-adapter-utils'
+import { underlyingDriver } from './driver.ts'
+import { type PrismaFlusher, Rotation } from './rotation.ts'
+
+/** What can be flushed, and how it stands. */
+export interface Flushable {
+  /**
+   * Flushes now; see `$flush` of `@periodic-flush/core`. Resolves with a report, rejects (with the old client still
+   * serving) if no fresh one could be opened and checked.
+   */
+  $flush(options?: FlushOptions): Promise<FlushReport>
+  /** Events, figures, pause, resume and close. */
+  readonly $flusher: PrismaFlusher
+}
+
+const flushing = new WeakMap<object, Rotation>()
+
+/**
+ * An adapter factory whose connections are flushed periodically: `new PrismaClient({ adapter: flushingAdapter(…) })`.
+ *
+ * Works by the public interface of driver adapters alone. All clients that are given this factory share one rotation.
+ *
+ * @throws TypeError if `factory` is none, or for an option (RangeError where out of range); UNSUPPORTED_CLIENT if it is
+ * flushing already.
+ */
+export function flushingAdapter<Factory extends SqlDriverAdapterFactory>(
+  factory: Factory,
+  options: Options<SqlDriverAdapter> = {},
+): SqlDriverAdapterFactory & Flushable {
+  const rotation = rotationOf(factory, options)
+  const wrapped = {
+    provider: factory.provider,
+    adapterName: factory.adapterName,
+    connect: () => connect(rotation),
+    $flush: rotation.flush,
+    $flusher: rotation,
+  }
+  flushing.set(wrapped, rotation)
+  return wrapped
+}
+
+/** Makes a factory itself flushing, for a client that was built with it already. */
+export function makeFlushing(factory: SqlDriverAdapterFactory, options: Options<SqlDriverAdapter>): Rotation {
+  const rotation = rotationOf(factory, options)
+  factory.connect = () => connect(rotation)
+  return rotation
+}
+
+function rotationOf(factory: SqlDriverAdapterFactory, options: Options<SqlDriverAdapter>): Rotation {
+  if (typeof factory?.connect !== 'function' || typeof factory.adapterName !== 'string') {
+    throw new TypeError(`Expected a driver adapter factory, such as new PrismaPg({ … }), got ${shown(factory)}`)
+  }
+  if (flushing.has(factory)) {
+    throw new PeriodicFlushError(
+      'UNSUPPORTED_CLIENT',
+      `${factory.adapterName}: this adapter factory is wrapped already; wrap it once, and share the result`,
+    )
+  }
+  const rotation = new Rotation(factory, options)
+  flushing.set(factory, rotation)
+  return rotation
+}
+
+async function connect(rotation: Rotation): Promise<SqlDriverAdapter> {
+  rotation.begin()
+  try {
+    // Prisma asks a connected adapter for its connection info at once, synchronously.
+    const first = await rotation.flusher.run('query', async (adapter) => adapter)
+    return new FlushingAdapter(rotation, first)
+  } catch (error) {
+    await rotation.end()
+    throw error
+  }
+}
+
+/** The adapter that Prisma sees: each call runs on the client that serves at that moment. */
+class FlushingAdapter implements SqlDriverAdapter {
+  readonly provider: SqlDriverAdapter['provider']
+  readonly adapterName: string
+  readonly getConnectionInfo?: NonNullable<SqlDriverAdapter['getConnectionInfo']>
+  readonly #rotation: Rotation
+  readonly #flusher: Rotation['flusher']
+  #disposed: Promise<void> | undefined
+
+  constructor(rotation: Rotation, first: SqlDriverAdapter) {
+    this.#rotation = rotation
+    this.#flusher = rotation.flusher
+    this.provider = first.provider
+    this.adapterName = first.adapterName
+    const info = first.getConnectionInfo?.()
+    if (info !== undefined) this.getConnectionInfo = () => info
+  }
+
+  queryRaw(query: SqlQuery): Promise<SqlResultSet> {
+    return this.#flusher.run('query', (adapter) => adapter.queryRaw(query))
+  }
+
+  executeRaw(query: SqlQuery): Promise<number> {
+    return this.#flusher.run('query', (adapter) => adapter.executeRaw(query))
+  }
+
+  executeScript(script: string): Promise<void> {
+    return this.#flusher.run('query', (adapter) => adapter.executeScript(script))
+  }
+
+  async startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
+    const hold = new TransactionHold()
+    const lease = this.#flusher.tryAcquire(hold) ?? (await this.#flusher.acquire(hold))
+    try {
+      return new FlushingTransaction(await hold.race(lease.client.startTransaction(isolationLevel)), lease, hold)
+    } catch (error) {
+      lease.release()
+      throw error
+    }
+  }
+
+  underlyingDriver(): unknown {
+    const adapter = this.#flusher.current()
+    return adapter === undefined ? undefined : underlyingDriver(adapter)
+  }
+
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#rotation.end()
+    return this.#disposed
+  }
+}
+
+/** Holds a lease for a transaction, and rejects whatever it waits for once it is cut. */
+class TransactionHold implements Holder {
+  readonly kind = 'transaction'
+  #error: Error | undefined
+  readonly #waiting = new Set<(error: Error) => void>()
+
+  cut(error: Error): void {
+    this.#error = error
+    for (const reject of this.#waiting) reject(error)
+  }
+
+  race<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#error !== undefined) {
+        // Whatever the dropped connection says to it, the caller gets to know that it was cut.
+        work.catch(() => {})
+        reject(this.#error)
+        return
+      }
+      this.#waiting.add(reject)
+      work.then(resolve, reject).finally(() => this.#waiting.delete(reject))
+    })
+  }
+}
+
+/** A transaction on one generation: its lease ends when commit or rollback has settled. */
+class FlushingTransaction implements Transaction {
+  readonly provider: Transaction['provider']
+  readonly adapterName: string
+  readonly options: Transaction['options']
+  readonly createSavepoint?: (name: string) => Promise<void>
+  readonly rollbackToSavepoint?: (name: string) => Promise<void>
+  readonly releaseSavepoint?: (name: string) => Promise<void>
+  readonly #transaction: Transaction
+  readonly #lease: Lease<SqlDriverAdapter>
+  readonly #hold: TransactionHold
+
+  constructor(transaction: Transaction, lease: Lease<SqlDriverAdapter>, hold: TransactionHold) {
+    this.#transaction = transaction
+    this.#lease = lease
+    this.#hold = hold
+    this.provider = transaction.provider
+    this.adapterName = transaction.adapterName
+    this.options = transaction.options
+    // Prisma takes the presence of these for the ability.
+    const { createSavepoint, rollbackToSavepoint, releaseSavepoint } = transaction
+    if (createSavepoint) this.createSavepoint = (name) => hold.race(createSavepoint.call(transaction, name))
+    if (rollbackToSavepoint) this.rollbackToSavepoint = (name) => hold.race(rollbackToSavepoint.call(transaction, name))
+    if (releaseSavepoint) this.releaseSavepoint = (name) => hold.race(releaseSavepoint.call(transaction, name))
+  }
+
+  queryRaw(query: SqlQuery): Promise<SqlResultSet> {
+    return this.#hold.race(this.#transaction.queryRaw(query))
+  }
+
+  executeRaw(query: SqlQuery): Promise<number> {
+    return this.#hold.race(this.#transaction.executeRaw(query))
+  }
+
+  commit(): Promise<void> {
+    return this.#finish(this.#transaction.commit())
+  }
+
+  rollback(): Promise<void> {
+    return this.#finish(this.#transaction.rollback())
+  }
+
+  async #finish(work: Promise<void>): Promise<void> {
+    try {
+      await this.#hold.race(work)
+    } finally {
+      this.#lease.release()
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import { type Driver, PeriodicFlushError } from '@periodic-flush/core'
+import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import { isPgPool, OwnedPool } from './pg-pool.ts'
+
+const statement = (sql: string) => ({ sql, args: [], argTypes: [] })
+
+const WRITABLE: Partial<Record<SqlDriverAdapter['provider'], string>> = {
+  postgres: `select (not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off')::int4`,
+  mysql: 'select 1 - greatest(@@global.read_only, @@session.transaction_read_only)',
+}
+
+/** What the adapter talks through, where it tells. */
+export function underlyingDriver(adapter: SqlDriverAdapter): unknown {
+  if (!('underlyingDriver' in adapter) || typeof adapter.underlyingDriver !== 'function') return undefined
+  return adapter.underlyingDriver()
+}
+
+/**
+ * How the adapters of a factory are opened, checked, retired, closed and cut.
+ *
+ * `connect` is the factory's own. Where an adapter shows a `pg.Pool`, its limit and its sockets are known; of others
+ * only that they can be asked and disposed of.
+ */
+export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['connect']): Driver<SqlDriverAdapter> {
+  const pools = new WeakMap<SqlDriverAdapter, OwnedPool>()
+  const seen = new WeakSet<object>()
+
+  const driver: Driver<SqlDriverAdapter> = {
+    name,
+    async open() {
+      const adapter = await connect()
+      const underlying = underlyingDriver(adapter)
+      if (typeof underlying === 'object' && underlying !== null) {
+        // Not disposed of: with `disposeExternalPool` that would end the pool that serves.
+        if (seen.has(underlying)) throw sameClient(name)
+        seen.add(underlying)
+      }
+      if (isPgPool(underlying)) pools.set(adapter, new OwnedPool(underlying))
+      return adapter
+    },
+    async check(adapter, signal) {
+      const abort = () => driver.cut(adapter)
+      signal.addEventListener('abort', abort, { once: true })
+      try {
+        await adapter.queryRaw(statement('SELECT 1'))
+      } finally {
+        signal.removeEventListener('abort', abort)
+      }
+    },
+    async writable(adapter) {
+      const sql = WRITABLE[adapter.provider]
+      if (sql === undefined) return true
+      const { rows } = await adapter.queryRaw(statement(sql))
+      return Number(rows[0]?.[0]) === 1
+    },
+    limit: (adapter) => pools.get(adapter)?.pool.options.max ?? Number.POSITIVE_INFINITY,
+    peers: (adapter) => pools.get(adapter)?.peers ?? [],
+    connections: (adapter) => pools.get(adapter)?.connections ?? 0,
+    endpoints: (adapter) => pools.get(adapter)?.endpoints ?? [],
+    warm: async (adapter, count, signal) => pools.get(adapter)?.warm(count, signal),
+    shrink: async (adapter, count) => pools.get(adapter)?.shrink(count),
+    retire: async (adapter) => pools.get(adapter)?.shrink(Number.POSITIVE_INFINITY),
+    close: (adapter) => adapter.dispose(),
+    cut(adapter) {
+      const pool = pools.get(adapter)
+      if (pool !== undefined) pool.cut()
+      // Nobody is left to hear how that goes: core has rejected what was in flight.
+      else adapter.dispose().catch(() => {})
+    },
+  }
+  return driver
+}
+
+function sameClient(name: string): PeriodicFlushError {
+  return new PeriodicFlushError(
+    'SAME_CLIENT',
+    `${name}: the adapter factory hands out the same pool again, so a flush would change nothing; give it the pool's configuration instead, as in new PrismaPg({ connectionString }), so that it opens a pool of its own each time`,
+  )
+}

@@ -1,0 +1,68 @@
+import { type Options, PeriodicFlushError, shown } from '@periodic-flush/core'
+import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import { type Flushable, makeFlushing } from './adapter.ts'
+
+/** What this package needs of a PrismaClient. */
+export interface PrismaClientLike {
+  $extends(extension: never): unknown
+  $disconnect(): Promise<void>
+}
+
+/** An extension, as `prisma.$extends` takes it. */
+export type FlushExtension = <Client extends PrismaClientLike>(client: Client) => Client & Flushable
+
+/** The internal of PrismaClient that this package looks at, and nothing else. */
+interface Internals {
+  readonly _engineConfig?: { readonly adapter?: SqlDriverAdapterFactory; readonly accelerateUrl?: string }
+}
+
+/**
+ * Makes a PrismaClient flush its connections periodically. Returns the same client, extended by `$flush` and
+ * `$flusher`; models, extensions, listeners and the plan cache stay.
+ *
+ * The client's adapter factory itself becomes a flushing one, so every client that shares it flushes too. Wrap before
+ * the first query: a client that is connected already is disconnected once, and connects anew with its next query.
+ *
+ * @throws UNSUPPORTED_CLIENT if the client has no driver adapter (say, it is on `accelerateUrl`), or is wrapped already;
+ * TypeError or RangeError for a wrong option, or if `prisma` is no PrismaClient.
+ */
+export function withPeriodicFlush<Client extends PrismaClientLike>(
+  prisma: Client,
+  options?: Options<SqlDriverAdapter>,
+): Client & Flushable
+/** The same as an extension: `prisma.$extends(withPeriodicFlush(options))`. */
+export function withPeriodicFlush(options?: Options<SqlDriverAdapter>): FlushExtension
+export function withPeriodicFlush(
+  first?: PrismaClientLike | Options<SqlDriverAdapter>,
+  options?: Options<SqlDriverAdapter>,
+): unknown {
+  if (first !== undefined && isPrismaClient(first)) return extended(first, options ?? {})
+  if (options !== undefined) throw new TypeError(`Expected a PrismaClient, got ${shown(first)}`)
+  return (client: PrismaClientLike) => extended(client, first ?? {})
+}
+
+function extended(prisma: PrismaClientLike, options: Options<SqlDriverAdapter>): unknown {
+  const rotation = makeFlushing(adapterFactoryOf(prisma), options)
+  // A no-op on a client that has not connected. One that has must let go of what it connected by itself.
+  prisma.$disconnect().catch((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
+  const extension = { name: 'periodic-flush', client: { $flush: rotation.flush, $flusher: rotation } }
+  return prisma.$extends(extension as never)
+}
+
+function isPrismaClient(value: object): value is PrismaClientLike {
+  return typeof value === 'object' && value !== null && '$extends' in value && '$disconnect' in value
+}
+
+function adapterFactoryOf(prisma: PrismaClientLike): SqlDriverAdapterFactory {
+  const config = (prisma as Internals)._engineConfig
+  const adapter = config?.adapter
+  if (adapter !== undefined && typeof adapter.connect === 'function') return adapter
+  const why =
+    config?.accelerateUrl === undefined
+      ? 'its driver adapter cannot be found'
+      : 'it is on `accelerateUrl`, not an adapter'
+  throw new PeriodicFlushError(
+    'UNSUPPORTED_CLIENT',
+    `This PrismaClient cannot be wrapped: ${why}. Wrap the adapter instead: new PrismaClient({ adapter: flushingAdapter(new PrismaPg({ connectionString })) })`,
+  )
+}

@@ -1,0 +1,157 @@
+import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
+import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { PrismaClient } from '../../../test/prisma/generated/client.ts'
+import { flushingAdapter, withPeriodicFlush } from '../src/index.ts'
+
+const tables = `
+  create table "User" (id serial primary key, email text not null unique);
+  create table "Post" (id serial primary key, title text not null, "authorId" int not null references "User")`
+
+const options = { intervalMs: false } as const
+const pidOf = (prisma: Pick<PrismaClient, '$queryRaw'>) =>
+  prisma.$queryRaw<{ pid: number }[]>`select pg_backend_pid() as pid`.then(([row]) => row?.pid)
+
+let server: PostgresServer
+let connectionString: string
+const clients: { $disconnect(): Promise<void> }[] = []
+
+beforeAll(async () => {
+  server = await startPostgres()
+})
+afterAll(() => server.stop())
+beforeEach(async () => {
+  const database = await server.createDatabase()
+  await server.query(tables, [], database)
+  connectionString = server.url({ database })
+})
+afterEach(() => Promise.all(clients.splice(0).map((client) => client.$disconnect())))
+
+function client() {
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg({ connectionString }),
+    log: [{ emit: 'event', level: 'query' }],
+  })
+  clients.push(prisma)
+  return prisma
+}
+
+test('models, nested writes, batches and interactive transactions work across flushes', async () => {
+  const prisma = withPeriodicFlush(client(), options)
+  const user = await prisma.user.create({ data: { email: 'a@b', posts: { create: [{ title: 'one' }] } } })
+  await prisma.$flush()
+  const [posts, count] = await prisma.$transaction([
+    prisma.post.findMany({ where: { authorId: user.id } }),
+    prisma.user.count(),
+  ])
+  expect(posts.map(({ title }) => title)).toEqual(['one'])
+  expect(count).toBe(1)
+  await prisma.$transaction(async (tx) => {
+    await tx.post.create({ data: { title: 'two', authorId: user.id } })
+    await prisma.$flush({ wait: 'swapped' })
+    expect(await tx.post.count()).toBe(2)
+    expect(await prisma.post.count()).toBe(1)
+  })
+  expect(await prisma.post.count()).toBe(2)
+})
+
+test('a batch written before a flush runs after it', async () => {
+  const prisma = withPeriodicFlush(client(), options)
+  const writes = [prisma.user.create({ data: { email: 'a@b' } }), prisma.user.create({ data: { email: 'c@d' } })]
+  await prisma.$flush()
+  await prisma.$transaction(writes)
+  expect(await prisma.user.count()).toBe(2)
+})
+
+test('extensions before and after wrapping, and $on before it, stay', async () => {
+  const queries: string[] = []
+  const base = client()
+  base.$on('query', ({ query }) => queries.push(query))
+  const prisma = withPeriodicFlush(base.$extends({ model: { user: { before: () => 'before' } } }), options).$extends({
+    model: { user: { after: () => 'after' } },
+  })
+  expect([prisma.user.before(), prisma.user.after()]).toEqual(['before', 'after'])
+  const pid = await pidOf(prisma)
+  await prisma.$flush()
+  expect(await pidOf(prisma)).not.toBe(pid)
+  expect(prisma.$flusher.stats()).toMatchObject({ generation: 2, flushes: 1 })
+  expect(queries).toContain('select pg_backend_pid() as pid')
+})
+
+test('works as an extension', async () => {
+  const prisma = client().$extends(withPeriodicFlush(options))
+  const pid = await pidOf(prisma)
+  await prisma.$flush()
+  expect(await pidOf(prisma)).not.toBe(pid)
+})
+
+test('a client that was connected already lets go of what it had', async () => {
+  const base = client()
+  const pid = await pidOf(base)
+  const prisma = withPeriodicFlush(base, options)
+  expect(await pidOf(prisma)).not.toBe(pid)
+  expect(prisma.$flusher.stats().generation).toBe(1)
+  const alive = await server.backends({ database: new URL(connectionString).pathname.slice(1) })
+  expect(alive.map(({ pid }) => pid)).not.toContain(pid)
+})
+
+test('after $disconnect the next query starts anew, and listeners stay', async () => {
+  const prisma = withPeriodicFlush(client(), options)
+  const swaps: number[] = []
+  prisma.$flusher.on('swap', ({ generation }) => swaps.push(generation))
+  await prisma.user.count()
+  await prisma.$flush()
+  await prisma.$disconnect()
+  expect(await prisma.user.count()).toBe(0)
+  await prisma.$flush()
+  expect(swaps).toEqual([2, 2])
+})
+
+test('after $flusher.close() queries fail with CLOSED', async () => {
+  const prisma = withPeriodicFlush(client(), options)
+  await prisma.user.count()
+  await prisma.$flusher.close()
+  await expect(prisma.user.count()).rejects.toThrow('used after $flusher.close()')
+})
+
+test('a second wrap of one client or factory is refused', () => {
+  const base = client()
+  withPeriodicFlush(base, options)
+  const refusal = expect.objectContaining({
+    code: 'UNSUPPORTED_CLIENT',
+    message: expect.stringContaining('wrapped already'),
+  })
+  expect(() => withPeriodicFlush(base, options)).toThrow(refusal)
+  const wrapped = flushingAdapter(new PrismaPg({ connectionString }), options)
+  expect(() => flushingAdapter(wrapped, options)).toThrow(refusal)
+})
+
+test('a client on accelerateUrl is refused with the way out', () => {
+  const prisma = new PrismaClient({ accelerateUrl: 'prisma://accelerate.example/?api_key=k3y' })
+  expect(() => withPeriodicFlush(prisma, options)).toThrow(
+    expect.objectContaining({
+      code: 'UNSUPPORTED_CLIENT',
+      message: expect.stringMatching(/accelerateUrl.*flushingAdapter/),
+    }),
+  )
+})
+
+test('an adapter around an existing pool is found out, and the pool lives on', async () => {
+  const pool = new pg.Pool({ connectionString })
+  const prisma = withPeriodicFlush(
+    new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: true }) }),
+    options,
+  )
+  await prisma.$queryRaw`select 1`
+  await expect(prisma.$flush()).rejects.toMatchObject({ code: 'SAME_CLIENT' })
+  await prisma.$queryRaw`select 1`
+  await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
+  await prisma.$disconnect()
+})
+
+test('wrong arguments give one clear error at the call', () => {
+  expect(() => withPeriodicFlush(client(), { intervalMs: -1 })).toThrow(RangeError)
+  expect(() => flushingAdapter({} as never)).toThrow('Expected a driver adapter factory')
+  expect(() => withPeriodicFlush(null as never, options)).toThrow('Expected a PrismaClient, got null')
+})

@@ -1,0 +1,73 @@
+import { withPeriodicFlush as flushingDrizzle } from '@periodic-flush/drizzle/postgres-js'
+import { withPeriodicFlush as flushingPostgres } from '@periodic-flush/postgres'
+import { withPeriodicFlush as flushingPrisma } from '@periodic-flush/prisma'
+import { PrismaPg } from '@prisma/adapter-pg'
+import { sql as text } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/postgres-js'
+import postgres from 'postgres'
+import { PrismaClient } from '../prisma/generated/client.ts'
+
+/** Something that answers one small query. */
+export interface Contender {
+  ask(): Promise<unknown>
+  end(): Promise<unknown>
+}
+
+export interface Flushed extends Contender {
+  flush(): Promise<unknown>
+}
+
+/** One client, bare and wrapped, doing the same work. */
+export interface Pair {
+  readonly name: string
+  bare(url: string): Contender
+  wrapped(url: string): Flushed
+}
+
+const options = { intervalMs: false } as const
+const max = 10
+
+export const pairs: readonly Pair[] = [
+  {
+    name: 'postgres',
+    bare(url) {
+      const sql = postgres(url, { max })
+      return { ask: () => sql`select 1 as one`, end: () => sql.end() }
+    },
+    wrapped(url) {
+      const sql = flushingPostgres(() => postgres(url, { max }), options)
+      return { ask: () => sql`select 1 as one`, end: () => sql.end(), flush: () => sql.$flush() }
+    },
+  },
+  {
+    name: 'drizzle/postgres-js',
+    bare(url) {
+      const db = drizzle(postgres(url, { max }))
+      return { ask: () => db.execute(text`select 1 as one`), end: () => db.$client.end() }
+    },
+    wrapped(url) {
+      const db = flushingDrizzle(
+        () => postgres(url, { max }),
+        (client) => drizzle(client),
+        options,
+      )
+      return { ask: () => db.execute(text`select 1 as one`), end: () => db.$client.end(), flush: () => db.$flush() }
+    },
+  },
+  {
+    name: 'prisma/adapter-pg',
+    bare(url) {
+      const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max }) })
+      return { ask: () => prisma.$queryRaw`select 1 as one`, end: () => prisma.$disconnect() }
+    },
+    wrapped(url) {
+      const adapter = new PrismaPg({ connectionString: url, max })
+      const prisma = flushingPrisma(new PrismaClient({ adapter }), options)
+      return {
+        ask: () => prisma.$queryRaw`select 1 as one`,
+        end: () => prisma.$disconnect(),
+        flush: () => prisma.$flush(),
+      }
+    },
+  },
+]

@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import { behaviour, eventually } from './behaviour.ts'
+
+behaviour('failures', (stage) => {
+  const cases = [
+    ['opening fails', 'OPEN_FAILED'],
+    ['no server answers', 'CHECK_FAILED'],
+    ['the check fails', 'CHECK_FAILED'],
+    ['the check hangs', 'TIMEOUT'],
+  ] as const
+
+  test.each(cases)('%s: the old client serves on, no connection leaks, the event tells', async (what, code) => {
+    const { url, database } = await stage.database()
+    let broken = false
+    const client = stage.open({
+      url() {
+        if (!broken) return url
+        if (what === 'opening fails') throw new Error('no such place')
+        return what === 'no server answers' ? 'postgres://nobody:nothing@127.0.0.1:1/none' : url
+      },
+      options: {
+        checkTimeoutMs: 500,
+        ...(what === 'the check fails' && { check: () => broken && Promise.reject(new Error('not today')) }),
+        ...(what === 'the check hangs' && { check: () => broken && new Promise<never>(() => {}) }),
+      },
+    })
+    await client.value('select 1')
+    broken = true
+    const failures: unknown[] = []
+    client.$flusher.on('failed', ({ error }) => failures.push(error))
+    await expect(client.$flush()).rejects.toMatchObject({ code })
+    expect(failures).toMatchObject([{ code }])
+    await expect(client.value('select 2')).resolves.toBe(2)
+    await eventually(
+      () => stage.server.backends({ database }),
+      (backends) => backends.length === 1,
+    )
+    broken = false
+    await expect(client.$flush()).resolves.toMatchObject({ drained: true })
+  })
+
+  test('timed flushes that fail are tried again, ever further apart, until one succeeds', async () => {
+    const { url } = await stage.database()
+    let broken = false
+    const client = stage.open({
+      url() {
+        if (broken) throw new Error('no such place')
+        return url
+      },
+      options: { intervalMs: 10, jitter: 0 },
+    })
+    const times: number[] = []
+    client.$flusher.on('failed', () => times.push(performance.now()))
+    broken = false
+    await client.value('select 1')
+    broken = true
+    await eventually(
+      async () => {
+        await client.value('select 1')
+        return times.length
+      },
+      (failures) => failures >= 5,
+    )
+    broken = false
+    const { flushes } = client.$flusher.stats()
+    await eventually(
+      () => client.$flusher.stats().flushes,
+      (now) => now > flushes,
+    )
+    await expect(client.value('select 3')).resolves.toBe(3)
+  })
+})

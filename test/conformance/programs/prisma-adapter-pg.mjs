@@ -1,0 +1,12 @@
+import { flushingAdapter } from '@periodic-flush/prisma'
+import { PrismaPg } from '@prisma/adapter-pg'
+
+const [url, ending] = process.argv.slice(2)
+const config = { connectionString: url, idleTimeoutMillis: 500, allowExitOnIdle: true }
+const factory = flushingAdapter(new PrismaPg(config), { intervalMs: 200 })
+const adapter = await factory.connect()
+const ask = (sql) => adapter.queryRaw({ sql, args: [], argTypes: [] })
+await ask('select 1')
+await factory.$flush()
+console.log((await ask(`select 'served' as word`)).rows[0][0])
+if (ending === 'closes') await adapter.dispose()

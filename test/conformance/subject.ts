@@ -1,0 +1,34 @@
+import type { Flusher, FlushOptions, FlushReport, Options } from '@periodic-flush/core'
+
+/** Something that runs SQL and gives the first column of the first row. */
+export interface Runner {
+  value(sql: string): Promise<unknown>
+}
+
+/** A wrapped client, as the behaviours use it. */
+export interface Client extends Runner {
+  transaction<T>(work: (tx: Runner) => Promise<T>): Promise<T>
+  /** Every column of the first row, as the client gives it. */
+  row(sql: string): Promise<unknown>
+  /** The client's own way to end it all. */
+  end(): Promise<void>
+  readonly $flush: (options?: FlushOptions) => Promise<FlushReport>
+  readonly $flusher: Pick<Flusher<never>, 'name' | 'stats' | 'on' | 'pause' | 'resume' | 'close'>
+}
+
+/** How a behaviour wants its client opened. */
+export interface Opening {
+  /** Asked at every opening; may throw, which makes the opening fail. */
+  readonly url: () => string
+  readonly max: number
+  readonly options: Omit<Options<never>, 'check'> & { readonly check?: boolean | (() => unknown) }
+}
+
+/** One client of the conformance suite: a registration. */
+export interface Subject {
+  readonly name: string
+  /** Wraps a client whose factory does as the opening says. */
+  open(opening: Opening): Client
+  /** The same client without us. */
+  bare(url: string, max: number): Omit<Client, '$flush' | '$flusher'>
+}
