@@ -8,8 +8,18 @@ export interface PrismaClientLike {
   $disconnect(): Promise<void>
 }
 
+/** What an extension adds to a client, in the form in which Prisma's types carry it on through further `$extends`. */
+interface ExtensionArgs {
+  readonly extArgs: {
+    result: Record<never, never>
+    model: Record<never, never>
+    query: Record<never, never>
+    client: { $flush: () => Flushable['$flush']; $flusher: () => Flushable['$flusher'] }
+  }
+}
+
 /** An extension, as `prisma.$extends` takes it. */
-export type FlushExtension = <Client extends PrismaClientLike>(client: Client) => Client & Flushable
+export type FlushExtension = (client: PrismaClientLike) => { $extends: ExtensionArgs }
 
 /** The internal of PrismaClient that this package looks at, and nothing else. */
 interface Internals {

@@ -68,9 +68,10 @@ test('extensions before and after wrapping, and $on before it, stay', async () =
   const queries: string[] = []
   const base = client()
   base.$on('query', ({ query }) => queries.push(query))
-  const prisma = withPeriodicFlush(base.$extends({ model: { user: { before: () => 'before' } } }), options).$extends({
-    model: { user: { after: () => 'after' } },
-  })
+  const prisma = base
+    .$extends({ model: { user: { before: () => 'before' } } })
+    .$extends(withPeriodicFlush(options))
+    .$extends({ model: { user: { after: () => 'after' } } })
   expect([prisma.user.before(), prisma.user.after()]).toEqual(['before', 'after'])
   const pid = await pidOf(prisma)
   await prisma.$flush()
@@ -79,8 +80,9 @@ test('extensions before and after wrapping, and $on before it, stay', async () =
   expect(queries).toContain('select pg_backend_pid() as pid')
 })
 
-test('works as an extension', async () => {
-  const prisma = client().$extends(withPeriodicFlush(options))
+test('a client that was extended before can be wrapped', async () => {
+  const prisma = withPeriodicFlush(client().$extends({ model: { user: { before: () => 'before' } } }), options)
+  expect(prisma.user.before()).toBe('before')
   const pid = await pidOf(prisma)
   await prisma.$flush()
   expect(await pidOf(prisma)).not.toBe(pid)
