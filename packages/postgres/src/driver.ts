@@ -43,6 +43,7 @@ export function postgresDriver(open: () => Client, prepare: (client: Client) => 
     async close(client) {
       const { sockets } = openedOf(client)
       sockets.retiring = true
+      sockets.dropConnecting()
       await sockets.startup.ended()
       // With nothing in flight this says farewell on every connection. Without the timeout it would wait for ever for
       // a connection whose first query was recalled.

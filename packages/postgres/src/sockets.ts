@@ -27,6 +27,8 @@ export class Sockets {
   cancelling = false
   readonly startup = new Startup()
   #cut = false
+  /** postgres.js tries again for each connection that was dropped before it was made; what it was for has moved on. */
+  #retries = 0
   #abandoned = false
 
   constructor(client: Client) {
@@ -105,9 +107,13 @@ export class Sockets {
     }
   }
 
-  /** Drops the sockets that are not yet connected. */
+  /** Drops the sockets on which nothing has been sent yet but the handshake. */
   dropConnecting(): void {
-    for (const socket of this.#live) if (socket.connecting) socket.destroy()
+    for (const socket of this.#live) {
+      if (socket.destroyed || !(socket.connecting || this.startup.isHandshaking(socket))) continue
+      socket.destroy()
+      this.#retries++
+    }
   }
 
   /** Resolves once no socket is left of those that are ending now. */
@@ -119,6 +125,10 @@ export class Sockets {
   #open(): Socket | Promise<Socket> {
     if (this.#abandoned) return new Promise(() => {})
     const cancelling = this.cancelling
+    if (this.#retries > 0 && !cancelling) {
+      this.#retries--
+      throw refusal('is retiring')
+    }
     if (this.#cut || (this.retiring && !cancelling && this.#live.size === 0)) throw refusal('is closed')
     if (this.retiring || cancelling) {
       const peers = [...new Set(this.peers)]

@@ -11,14 +11,17 @@ const READY = 0x5a
  */
 export class Startup {
   readonly #fetching = new Set<Socket>()
+  /** Sockets whose server has not said yet that it is ready. */
+  readonly #handshaking = new Set<Socket>()
   #waiting: (() => void)[] = []
 
   get any(): boolean {
     return this.#fetching.size > 0
   }
 
-  has(socket: Socket): boolean {
-    return this.#fetching.has(socket)
+  /** Whether the server of this socket has yet to say that it is ready for a first query. */
+  isHandshaking(socket: Socket): boolean {
+    return this.#handshaking.has(socket)
   }
 
   watch(socket: Socket): void {
@@ -30,13 +33,16 @@ export class Startup {
         socket.off('data', look)
         this.over(socket)
       } else {
+        this.#handshaking.delete(socket)
         this.#fetching.add(socket)
       }
     }
+    this.#handshaking.add(socket)
     socket.on('data', look)
   }
 
   over(socket: Socket): void {
+    this.#handshaking.delete(socket)
     if (!this.#fetching.delete(socket)) return
     const waiting = this.#waiting
     this.#waiting = []
