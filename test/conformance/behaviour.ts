@@ -1,11 +1,16 @@
 import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import type { Client, Opening, Subject } from './subject.ts'
+import { broken, type Defect } from './subjects/broken.ts'
 import { drizzlePostgresJsSubject } from './subjects/drizzle-postgres-js.ts'
 import { postgresSubject } from './subjects/postgres.ts'
 import { prismaSubject } from './subjects/prisma.ts'
 
-const subjects: readonly Subject[] = [postgresSubject, drizzlePostgresJsSubject, prismaSubject]
+// Set by the test that tries the suite itself on broken drivers.
+const defect = process.env['BROKEN_SUBJECT'] as Defect | undefined
+
+const subjects: readonly Subject[] =
+  defect === undefined ? [postgresSubject, drizzlePostgresJsSubject, prismaSubject] : [broken(defect)]
 
 /** What a behaviour is given: a server of its file, and clients that are closed after each test. */
 export interface Stage {

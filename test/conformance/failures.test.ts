@@ -39,6 +39,15 @@ behaviour('failures', (stage) => {
     await expect(client.$flush()).resolves.toMatchObject({ drained: true })
   })
 
+  test('a factory that returns the same client is found out, and the client serves on', async () => {
+    const { url } = await stage.database()
+    const client = stage.subject.openSame(url)
+    await client.value('select 1')
+    await expect(client.$flush()).rejects.toMatchObject({ code: 'SAME_CLIENT' })
+    await expect(client.value('select 2')).resolves.toBe(2)
+    await client.end()
+  })
+
   test('timed flushes that fail are tried again, ever further apart, until one succeeds', async () => {
     const { url } = await stage.database()
     let broken = false

@@ -29,6 +29,8 @@ export interface Subject {
   readonly name: string
   /** Wraps a client whose factory does as the opening says. */
   open(opening: Opening): Client
+  /** Wraps a factory that returns the same client each time. */
+  openSame(url: string): Client
   /** The same client without us. */
   bare(url: string, max: number): Omit<Client, '$flush' | '$flusher'>
 }

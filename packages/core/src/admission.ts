@@ -30,12 +30,12 @@ export class Admission<Client> {
   admits(generation: Generation<Client>): boolean {
     if (!this.#pipelines && generation.leases >= generation.limit) return false
     if (this.#live.size === 1 && this.claims === 0) return true
-    return generation.leases < this.#room(generation) || this.#rides(generation)
+    return generation.leases + generation.leaving < this.#room(generation) || this.#rides(generation)
   }
 
-  /** By how many connections the client's limit + overlap would be exceeded if `generation` opened one more. */
-  excess(generation: Generation<Client>, more = 1): number {
-    return generation.connections + more - this.#room(generation)
+  /** By how many connections the client's limit + overlap is exceeded, counting what `generation` is asked to open. */
+  excess(generation: Generation<Client>): number {
+    return generation.connections - this.#room(generation)
   }
 
   /** How many connections `generation` may hold beside all others that are connected to the same server. */

@@ -58,6 +58,8 @@ export class Generation<Client> {
   kept = false
   /** Connections that core has asked the client to open by itself (check, warm-up). */
   asked = 0
+  /** Connections that core has asked the client to close, and that are not closed yet. */
+  leaving = 0
 
   readonly #driver: Driver<Client>
   readonly #released: (generation: Generation<Client>) => void

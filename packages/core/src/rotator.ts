@@ -254,7 +254,7 @@ export class Rotator<Client> {
   /** Makes sure that one more connection may be opened, by closing idle ones of `previous` if need be. */
   async #makeRoom(previous: Generation<Client>, signal: AbortSignal): Promise<void> {
     this.#admission.claims = 1
-    while (!signal.aborted && this.#admission.excess(previous, 0) > 0 && this.#driver.shrink !== undefined) {
+    while (!signal.aborted && this.#admission.excess(previous) > 0 && this.#driver.shrink !== undefined) {
       if (previous.connections > previous.leases) {
         if (!(await this.#shrink(previous))) return
       } else {
@@ -276,10 +276,14 @@ export class Rotator<Client> {
     const wanted = Math.min(fresh.limit, previous.limit, previous.peak, previous.connections)
     try {
       for (let count = Math.max(fresh.asked, 1) + 1; count <= wanted; count++) {
-        if (this.#admission.excess(fresh) > 0) {
-          if (previous.connections - previous.leases < 2 || !(await this.#shrink(previous))) return
-        }
+        // Claimed before room is made for it, or a caller would take that room for the old client.
         fresh.asked = count
+        if (this.#admission.excess(fresh) > 0) {
+          if (previous.connections - previous.leases < 2 || !(await this.#shrink(previous))) {
+            fresh.asked = count - 1
+            return
+          }
+        }
         await opening.warm((signal) => warm.call(this.#driver, fresh.client, count, signal))
       }
     } catch (error) {
@@ -292,10 +296,13 @@ export class Rotator<Client> {
   /** Closes one idle connection of a client that serves; false if it could not. */
   async #shrink(generation: Generation<Client>): Promise<boolean> {
     const before = generation.connections
+    generation.leaving++
     try {
       await this.#driver.shrink?.(generation.client, 1)
     } catch (error) {
       this.#failed('make room', 'shrink', error)
+    } finally {
+      generation.leaving--
     }
     this.#vacate()
     return generation.connections < before

@@ -25,6 +25,15 @@ export const drizzlePostgresJsSubject: Subject = {
     )
     return { ...client(db, () => db.$client.end()), $flush: db.$flush, $flusher: db.$flusher }
   },
+  openSame(url) {
+    const same = postgres(url)
+    const db = withPeriodicFlush(
+      () => same,
+      (client) => drizzle(client),
+      { intervalMs: false },
+    )
+    return { ...client(db, () => db.$client.end()), $flush: db.$flush, $flusher: db.$flusher }
+  },
   bare(url, max) {
     const db = drizzle(postgres(url, { max }))
     return client(db, () => db.$client.end())

@@ -19,5 +19,10 @@ export const postgresSubject: Subject = {
     const sql = withPeriodicFlush(() => postgres(url(), { max }), options)
     return { ...client(sql), $flush: sql.$flush, $flusher: sql.$flusher }
   },
+  openSame(url) {
+    const same = postgres(url)
+    const sql = withPeriodicFlush(() => same, { intervalMs: false })
+    return { ...client(sql), $flush: sql.$flush, $flusher: sql.$flusher }
+  },
   bare: (url, max) => client(postgres(url, { max })),
 }

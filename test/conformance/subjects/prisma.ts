@@ -1,5 +1,6 @@
 import { withPeriodicFlush } from '@periodic-flush/prisma'
 import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
 import { PrismaClient } from '../../prisma/generated/client.ts'
 import type { Runner, Subject } from '../subject.ts'
 
@@ -29,6 +30,15 @@ export const prismaSubject: Subject = {
     // The connection string is asked for at every opening, so that a behaviour can make one fail.
     adapter.connect = () => new PrismaPg({ connectionString: url(), max }).connect()
     const prisma = withPeriodicFlush(new PrismaClient({ adapter }), options)
+    return {
+      ...client(prisma as unknown as PrismaClient),
+      $flush: (flush) => prisma.$flush(flush),
+      $flusher: prisma.$flusher,
+    }
+  },
+  openSame(url) {
+    const adapter = new PrismaPg(new pg.Pool({ connectionString: url }), { disposeExternalPool: true })
+    const prisma = withPeriodicFlush(new PrismaClient({ adapter }), { intervalMs: false })
     return {
       ...client(prisma as unknown as PrismaClient),
       $flush: (flush) => prisma.$flush(flush),

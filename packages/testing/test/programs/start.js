@@ -9,8 +9,6 @@ const left = {
   directories: [answers.blue[0].data_directory, answers.green[0].data_directory],
 }
 await pair.green.freeze()
-process.stdout.write(`${JSON.stringify(left)}\n`)
-
 process.exitCode = 7
 if (end === 'handle') {
   process.once('SIGINT', async () => {
@@ -19,6 +17,8 @@ if (end === 'handle') {
     process.exit(7)
   })
 }
+// Whoever reads this may send the signal at once.
+process.stdout.write(`${JSON.stringify(left)}\n`)
 if (end === 'wait' || end === 'handle') setInterval(() => undefined, 1_000_000)
 if (end === 'stop') await pair.stop()
 if (end === 'exit') process.exit(7)

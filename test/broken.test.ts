@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import type { Defect } from './conformance/subjects/broken.ts'
+
+const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs')
+
+/** Runs one behaviour of the suite on a broken driver; says which of its tests failed. */
+function failuresOf(file: string, name: string, defect: Defect): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [vitest, 'run', `test/conformance/${file}`, '-t', name], {
+      cwd: fileURLToPath(new URL('.', import.meta.url)),
+      env: { ...process.env, BROKEN_SUBJECT: defect, NO_COLOR: '1', VITEST_MAX_WORKERS: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    child.stdout.on('data', (chunk) => (output += chunk))
+    child.stderr.on('data', (chunk) => (output += chunk))
+    child.on('error', reject)
+    child.on('close', () => resolve(/^ *Tests .*\(\d+\)$/m.exec(output)?.[0] ?? output))
+  })
+}
+
+const cases: [Defect, string, string][] = [
+  ['leaks', 'flush.test.ts', 'leaves the old server-side connections gone'],
+  ['closes early', 'transactions.test.ts', 'straddle three flushes'],
+  ['checks nothing', 'failures.test.ts', 'no server answers'],
+]
+
+test.each(cases)('a driver that %s fails the suite', async (defect, file, name) => {
+  expect(await failuresOf(file, name, defect)).toContain('1 failed')
+  expect(await failuresOf(file, name, 'none')).toMatch(/Tests +1 passed/)
+})
