@@ -60,7 +60,10 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
     warm: async (adapter, count, signal) => pools.get(adapter)?.warm(count, signal),
     shrink: async (adapter, count) => pools.get(adapter)?.shrink(count),
     retire: async (adapter) => pools.get(adapter)?.shrink(Number.POSITIVE_INFINITY),
-    close: (adapter) => adapter.dispose(),
+    async close(adapter) {
+      await adapter.dispose()
+      await pools.get(adapter)?.closed()
+    },
     cut(adapter) {
       const pool = pools.get(adapter)
       if (pool !== undefined) pool.cut()

@@ -78,10 +78,15 @@ export class OwnedPool {
   async shrink(count: number): Promise<void> {
     for (let closed = 0; closed < count && this.pool.idleCount > 0; closed++) {
       const connection = await this.pool.connect()
-      const closed = new Promise<void>((resolve) => this.#closings.push(resolve))
+      const closing = this.#closing()
       connection.release(true)
-      await closed
+      await closing
     }
+  }
+
+  /** Resolves when no socket is left: the pool's own `end()` does not wait for that. */
+  async closed(): Promise<void> {
+    while (this.#sockets.size > 0) await this.#closing()
   }
 
   /** Drops every socket, and lets the pool clear its timers. */
@@ -89,6 +94,11 @@ export class OwnedPool {
     for (const socket of this.#sockets) socket.destroy()
     // Ended already, or ending: there is nothing more to do.
     this.pool.end().catch(() => {})
+  }
+
+  /** Resolves with the next socket that closes. */
+  #closing(): Promise<void> {
+    return new Promise((resolve) => this.#closings.push(resolve))
   }
 
   #track(socket: Socket): Socket {
