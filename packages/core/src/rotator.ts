@@ -5,35 +5,13 @@ import type { Driver } from './driver.ts'
 import { closedError, PeriodicFlushError, withoutCredentials } from './errors.ts'
 import type { Events, FailedStep, FlushReport } from './events.ts'
 import { traceFlush } from './events.ts'
+import { type FlushRequest, merged } from './flush-request.ts'
 import { Generation, type Holder, type Lease } from './generation.ts'
 import { Opening, StepError } from './opening.ts'
-import type { OnDeadline, ResolvedOptions } from './options.ts'
+import type { ResolvedOptions } from './options.ts'
 import { Retirement } from './retirement.ts'
+import { Room } from './room.ts'
 import { Waiters } from './waiters.ts'
-
-/** What a flush is asked to do; several requests that share one flush are merged into the strictest. */
-export interface FlushRequest {
-  readonly lazy: boolean
-  readonly reason: string
-  readonly deadlineMs: number
-  readonly onDeadline: OnDeadline
-  /** The old server is known to be dead or demoted. */
-  readonly abandoned: boolean
-  /** A caller waits, so timers keep the process alive. */
-  readonly hold: boolean
-}
-
-/** Two requests that share one flush make the stricter one. */
-function merged(a: FlushRequest, b: FlushRequest): FlushRequest {
-  return {
-    reason: a.reason === b.reason ? a.reason : `${a.reason}, ${b.reason}`,
-    deadlineMs: Math.min(a.deadlineMs, b.deadlineMs),
-    onDeadline: b.onDeadline === 'cut' || a.onDeadline === 'auto' ? b.onDeadline : a.onDeadline,
-    abandoned: a.abandoned || b.abandoned,
-    lazy: a.lazy && b.lazy,
-    hold: a.hold || b.hold,
-  }
-}
 
 /** A flush under way: `swapped` as soon as the fresh client serves, `drained` once the old one is dealt with. */
 interface Turn {
@@ -63,8 +41,7 @@ export class Rotator<Client> {
   readonly #live = new Set<Generation<Client>>()
   readonly #retirements = new Map<Generation<Client>, Retirement<Client>>()
   readonly #admission: Admission<Client>
-  /** Called when a lease ends or a connection closes, by whoever waits for room. */
-  readonly #vacancies = new Set<() => void>()
+  readonly #room: Room<Client>
   readonly #closing = new AbortController()
   #current: Generation<Client> | undefined
   #opened = 0
@@ -85,6 +62,10 @@ export class Rotator<Client> {
     this.#clock = clock
     this.#events = events
     this.#admission = new Admission(this.#live, options.overlap, driver.pipelines === true)
+    this.#room = new Room(driver, this.#admission, {
+      vacated: () => this.#vacate(),
+      failed: (reason, step, error) => this.#failed(reason, step, error),
+    })
   }
 
   get current(): Generation<Client> | undefined {
@@ -227,7 +208,7 @@ export class Rotator<Client> {
     const opening = new Opening(this.#driver, this.#options, this.#clock, this.#closing.signal, request.hold)
     let fresh: Generation<Client> | undefined
     try {
-      if (previous !== undefined && !idle) await opening.step('room', (signal) => this.#makeRoom(previous, signal))
+      if (previous !== undefined && !idle) await opening.step('room', (signal) => this.#room.claim(previous, signal))
       const client = await opening.open()
       if ([...this.#live].some((generation) => generation.client === client))
         throw new StepError('open', this.#sameClient())
@@ -236,8 +217,8 @@ export class Rotator<Client> {
         fresh.asked = 1
         this.#admission.claims = 0
         await opening.check(client)
+        if (previous !== undefined) await this.#room.fill(previous, fresh, opening, this.#closing.signal)
       }
-      if (!idle && previous !== undefined) await this.#warm(previous, fresh, opening)
       return fresh
     } catch (error) {
       if (fresh !== undefined) this.#discard(fresh)
@@ -249,63 +230,6 @@ export class Rotator<Client> {
       this.#admission.claims = 0
       this.#vacate()
     }
-  }
-
-  /** Makes sure that one more connection may be opened, by closing idle ones of `previous` if need be. */
-  async #makeRoom(previous: Generation<Client>, signal: AbortSignal): Promise<void> {
-    this.#admission.claims = 1
-    while (!signal.aborted && this.#admission.excess(previous) > 0 && this.#driver.shrink !== undefined) {
-      if (previous.connections > previous.leases) {
-        if (!(await this.#shrink(previous))) return
-      } else {
-        await new Promise<void>((resolve) => {
-          this.#vacancies.add(resolve)
-          signal.addEventListener('abort', () => resolve(), { once: true })
-        })
-      }
-    }
-  }
-
-  /**
-   * Opens as many connections as the old client had busy at once lately, one after the other. For each that would
-   * exceed the limit, an idle one of the old client is closed first, as long as it keeps one to spare.
-   */
-  async #warm(previous: Generation<Client>, fresh: Generation<Client>, opening: Opening<Client>): Promise<void> {
-    const { warm } = this.#driver
-    if (warm === undefined) return
-    const wanted = Math.min(fresh.limit, previous.limit, previous.peak, previous.connections)
-    try {
-      for (let count = Math.max(fresh.asked, 1) + 1; count <= wanted; count++) {
-        // Claimed before room is made for it, or a caller would take that room for the old client.
-        fresh.asked = count
-        if (this.#admission.excess(fresh) > 0) {
-          if (previous.connections - previous.leases < 2 || !(await this.#shrink(previous))) {
-            fresh.asked = count - 1
-            return
-          }
-        }
-        await opening.warm((signal) => warm.call(this.#driver, fresh.client, count, signal))
-      }
-    } catch (error) {
-      if (this.#closed !== undefined) throw error
-      // The check has proved the client already: what could not be warmed connects on demand.
-      this.#failed('warm-up', 'warm', error)
-    }
-  }
-
-  /** Closes one idle connection of a client that serves; false if it could not. */
-  async #shrink(generation: Generation<Client>): Promise<boolean> {
-    const before = generation.connections
-    generation.leaving++
-    try {
-      await this.#driver.shrink?.(generation.client, 1)
-    } catch (error) {
-      this.#failed('make room', 'shrink', error)
-    } finally {
-      generation.leaving--
-    }
-    this.#vacate()
-    return generation.connections < before
   }
 
   #swap(
@@ -412,14 +336,12 @@ export class Rotator<Client> {
 
   #released(generation: Generation<Client>): void {
     if (generation.state === 'retiring') this.#retirements.get(generation)?.tidy()
-    if (this.#waiters.size > 0 || this.#vacancies.size > 0) this.#vacate()
+    if (this.#waiters.size > 0 || this.#room.wanted) this.#vacate()
   }
 
   /** Something has become free: serves those who wait. */
   #vacate(): void {
-    const vacancies = [...this.#vacancies]
-    this.#vacancies.clear()
-    for (const resolve of vacancies) resolve()
+    this.#room.vacated()
     const generation = this.#current
     if (generation === undefined || this.#waiters.size === 0) return
     const now = this.#clock.now()

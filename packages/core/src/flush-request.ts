@@ -1,0 +1,25 @@
+import type { OnDeadline } from './options.ts'
+
+/** What a flush is asked to do; several requests that share one flush are merged into the strictest. */
+export interface FlushRequest {
+  readonly lazy: boolean
+  readonly reason: string
+  readonly deadlineMs: number
+  readonly onDeadline: OnDeadline
+  /** The old server is known to be dead or demoted. */
+  readonly abandoned: boolean
+  /** A caller waits, so timers keep the process alive. */
+  readonly hold: boolean
+}
+
+/** Two requests that share one flush make the stricter one. */
+export function merged(a: FlushRequest, b: FlushRequest): FlushRequest {
+  return {
+    reason: a.reason === b.reason ? a.reason : `${a.reason}, ${b.reason}`,
+    deadlineMs: Math.min(a.deadlineMs, b.deadlineMs),
+    onDeadline: b.onDeadline === 'cut' || a.onDeadline === 'auto' ? b.onDeadline : a.onDeadline,
+    abandoned: a.abandoned || b.abandoned,
+    lazy: a.lazy && b.lazy,
+    hold: a.hold || b.hold,
+  }
+}
