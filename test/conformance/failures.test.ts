@@ -1,3 +1,4 @@
+import { gate } from '@periodic-flush/testing'
 import { expect, test } from 'vitest'
 import { behaviour, eventually } from './behaviour.ts'
 
@@ -7,14 +8,18 @@ behaviour('failures', (stage) => {
     ['no server answers', 'CHECK_FAILED'],
     ['the check fails', 'CHECK_FAILED'],
     ['the check hangs', 'TIMEOUT'],
+    ['the server accepts and never answers', 'TIMEOUT'],
   ] as const
 
   test.each(cases)('%s: the old client serves on, no connection leaks, the event tells', async (what, code) => {
     const { url, database } = await stage.database()
+    await using silent = await gate(stage.server)
+    await silent.hang()
     let broken = false
     const client = stage.open({
       url() {
         if (!broken) return url
+        if (what === 'the server accepts and never answers') return url.replace(/:\d+\//, `:${silent.port}/`)
         if (what === 'opening fails') throw new Error('no such place')
         return what === 'no server answers' ? 'postgres://nobody:nothing@127.0.0.1:1/none' : url
       },
