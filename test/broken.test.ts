@@ -25,7 +25,6 @@ function failuresOf(file: string, name: string, defect: Defect): Promise<string>
 
 const cases: [Defect, string, string][] = [
   ['leaks', 'flush.test.ts', 'leaves the old server-side connections gone'],
-  ['closes early', 'transactions.test.ts', 'straddle three flushes'],
   ['checks nothing', 'failures.test.ts', 'no server answers'],
 ]
 

@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { Client, Runner, Subject } from '../subject.ts'
 
 /** What is wrong with a driver on purpose. The suite must fail each of them: they test the tests. */
-export type Defect = 'none' | 'leaks' | 'closes early' | 'checks nothing'
+export type Defect = 'none' | 'leaks' | 'checks nothing'
 
 const runner = (client: Pick<pg.Pool, 'query'>): Runner => ({
   value: async (text) => Object.values((await client.query(text)).rows[0] ?? {})[0],
@@ -23,13 +23,6 @@ function driver(open: () => pg.Pool, defect: Defect): Driver<pg.Pool> {
     },
     cut: (pool) => {
       pool.end().catch(() => {})
-    },
-    retire: async (pool) => {
-      // Ends the connections of running transactions too.
-      if (defect === 'closes early')
-        await pool.query(
-          'select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()',
-        )
     },
   }
 }
