@@ -7,6 +7,7 @@ import { type FlushOptions, type Options, type ResolvedOptions, resolveOptions, 
 import { Rotator } from './rotator.ts'
 import { Scheduler } from './scheduler.ts'
 import type { TriggerRequest, Watched } from './trigger.ts'
+import type { AcquireOptions } from './waiters.ts'
 
 /** How a flusher stands now. */
 export interface FlusherStats {
@@ -76,12 +77,12 @@ export class Flusher<Client> {
   }
 
   /**
-   * A lease, in turn: first in, first out. Rejects with CLOSED, with the reason of an aborted `signal`, or, where the
-   * first client could not be opened, with what the factory threw.
+   * A lease, in turn: first in, first out. Rejects with CLOSED, with TIMEOUT after `timeoutMs`, with the reason of an
+   * aborted `signal`, or, where the first client could not be opened, with what the factory threw.
    */
-  acquire(holder: Holder, signal?: AbortSignal): Promise<Lease<Client>> {
+  acquire(holder: Holder, options?: AcquireOptions): Promise<Lease<Client>> {
     if (this.#triggers === undefined) this.#begin()
-    return this.#rotator.acquire(holder, signal)
+    return this.#rotator.acquire(holder, options)
   }
 
   /** Runs `work` on a lease of its own. Rejects with CUT as soon as the client is cut, whatever `work` does then. */

@@ -13,6 +13,9 @@ export interface RetirementListener {
   gone(): void
 }
 
+/** Whether another generation serves in its place, or it is the last: then unsent work has nowhere else to go. */
+export type Place = 'replaced' | 'last'
+
 /** How a retirement stood at its deadline. */
 export type Outcome = Pick<FlushReport, 'drained' | 'cut' | 'stragglers'>
 
@@ -28,6 +31,7 @@ export class Retirement<Client> {
   }
 
   readonly #generation: Generation<Client>
+  readonly #place: Place
   readonly #driver: Driver<Client>
   readonly #name: string
   readonly #clock: Clock
@@ -43,6 +47,7 @@ export class Retirement<Client> {
 
   constructor(
     generation: Generation<Client>,
+    place: Place,
     driver: Driver<Client>,
     name: string,
     closeMs: number,
@@ -51,6 +56,7 @@ export class Retirement<Client> {
     listener: RetirementListener,
   ) {
     this.#generation = generation
+    this.#place = place
     this.#driver = driver
     this.#name = name
     this.#closeMs = closeMs
@@ -74,7 +80,7 @@ export class Retirement<Client> {
       this.#tidying = false
       if (this.#phase !== 'draining') return
       if (this.#generation.leases === 0) this.#close()
-      else this.#retireIdle()
+      else if (this.#place === 'replaced') this.#retireIdle()
     })
   }
 

@@ -9,9 +9,9 @@ import { type FlushRequest, merged } from './flush-request.ts'
 import { Generation, type Holder, type Lease } from './generation.ts'
 import { Opening, StepError } from './opening.ts'
 import type { ResolvedOptions } from './options.ts'
-import { Retirement } from './retirement.ts'
+import { type Place, Retirement } from './retirement.ts'
 import { Room } from './room.ts'
-import { Waiters } from './waiters.ts'
+import { type AcquireOptions, Waiters } from './waiters.ts'
 
 /** A flush under way: `swapped` as soon as the fresh client serves, `drained` once the old one is dealt with. */
 interface Turn {
@@ -36,7 +36,7 @@ export class Rotator<Client> {
   readonly #options: ResolvedOptions<Client>
   readonly #clock: Clock
   readonly #events: Events
-  readonly #waiters = new Waiters<Client>()
+  readonly #waiters: Waiters<Client>
   /** Every generation that may hold connections: at most one opening, one current, the rest retiring. */
   readonly #live = new Set<Generation<Client>>()
   readonly #retirements = new Map<Generation<Client>, Retirement<Client>>()
@@ -61,6 +61,7 @@ export class Rotator<Client> {
     this.#options = options
     this.#clock = clock
     this.#events = events
+    this.#waiters = new Waiters(options.name, clock)
     this.#admission = new Admission(this.#live, options.overlap, driver.pipelines === true)
     this.#room = new Room(driver, this.#admission, {
       vacated: () => this.#vacate(),
@@ -100,29 +101,17 @@ export class Rotator<Client> {
   }
 
   /** A lease, in turn: first in, first out. */
-  acquire(holder: Holder, signal?: AbortSignal): Promise<Lease<Client>> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason)
+  acquire(holder: Holder, options: AcquireOptions = {}): Promise<Lease<Client>> {
+    try {
+      options.signal?.throwIfAborted()
       const lease = this.tryAcquire(holder)
-      if (lease !== undefined) return resolve(lease)
-      const giveUp = () => {
-        if (this.#waiters.remove(waiter)) reject(signal?.reason)
-      }
-      const waiter = {
-        holder,
-        resolve: (given: Lease<Client>) => {
-          signal?.removeEventListener('abort', giveUp)
-          resolve(given)
-        },
-        reject: (error: unknown) => {
-          signal?.removeEventListener('abort', giveUp)
-          reject(error)
-        },
-      }
-      signal?.addEventListener('abort', giveUp, { once: true })
-      this.#waiters.add(waiter)
-      this.#waitFor()
-    })
+      if (lease !== undefined) return Promise.resolve(lease)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    const turn = this.#waiters.wait(holder, options)
+    this.#waitFor()
+    return turn
   }
 
   /**
@@ -241,7 +230,7 @@ export class Rotator<Client> {
     fresh.state = 'current'
     this.#current = fresh
     this.flushes++
-    const retirement = previous === undefined ? undefined : this.#retire(previous)
+    const retirement = previous === undefined ? undefined : this.#retire(previous, 'replaced')
     const moved = previous !== undefined && !shareServer(previous.peers, fresh.peers)
     const { name } = this.#options
     this.#events.emit('swap', {
@@ -258,17 +247,26 @@ export class Rotator<Client> {
     return retirement
   }
 
-  #retire(generation: Generation<Client>): Retirement<Client> {
+  #retire(generation: Generation<Client>, place: Place): Retirement<Client> {
     const { name, checkTimeoutMs } = this.#options
     generation.state = 'retiring'
-    const retirement = new Retirement(generation, this.#driver, name, checkTimeoutMs, this.#clock, this.#events, {
-      vacated: () => this.#vacate(),
-      gone: () => {
-        this.#live.delete(generation)
-        this.#retirements.delete(generation)
-        this.#vacate()
+    const retirement = new Retirement(
+      generation,
+      place,
+      this.#driver,
+      name,
+      checkTimeoutMs,
+      this.#clock,
+      this.#events,
+      {
+        vacated: () => this.#vacate(),
+        gone: () => {
+          this.#live.delete(generation)
+          this.#retirements.delete(generation)
+          this.#vacate()
+        },
       },
-    })
+    )
     this.#retirements.set(generation, retirement)
     retirement.tidy()
     return retirement
@@ -414,7 +412,7 @@ export class Rotator<Client> {
     this.#waiters.rejectAll(closedError(name))
     const current = this.#current
     this.#current = undefined
-    if (current !== undefined) this.#retire(current)
+    if (current !== undefined) this.#retire(current, 'last')
     const retirements = [...this.#retirements.values()]
     await Promise.all(retirements.map((retirement) => retirement.settle(deadlineMs, true, () => 'cut')))
     await this.#turn

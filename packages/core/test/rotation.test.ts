@@ -292,6 +292,20 @@ describe('close', () => {
     await expect(flusher.flush()).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
+  test('leaves the client alone until its last work has ended: what was not sent yet has nowhere else to go', async () => {
+    const driver = new ScriptedDriver()
+    const { flusher, transcript } = setUp({}, driver.withRetire())
+    const [first, second] = [await flusher.acquire(holder()), await flusher.acquire(holder())]
+    const closed = flusher.close()
+    await settled()
+    first.release()
+    await settled()
+    expect(transcript).toEqual(['open 1'])
+    second.release()
+    await closed
+    expect(transcript).toEqual(['open 1', 'close 1'])
+  })
+
   test('cuts what is still running at the deadline', async () => {
     const { flusher, clock } = setUp({ deadlineMs: 500 })
     const straggler = holder()
@@ -340,12 +354,24 @@ test('a caller that gives up waiting leaves the queue', async () => {
   const { flusher } = setUp({}, Object.assign(new ScriptedDriver(), { max: 1 }))
   const lease = await flusher.acquire(holder())
   const controller = new AbortController()
-  const given = expect(flusher.acquire(holder(), controller.signal)).rejects.toThrow('enough')
+  const given = expect(flusher.acquire(holder(), { signal: controller.signal })).rejects.toThrow('enough')
   const next = flusher.acquire(holder())
   controller.abort(new Error('enough'))
   await given
   lease.release()
   await expect(next).resolves.toMatchObject({ client: { id: 1 } })
+})
+
+test('a caller whose patience is over leaves the queue with TIMEOUT, and its timer is gone either way', async () => {
+  const { flusher, clock } = setUp({}, Object.assign(new ScriptedDriver(), { max: 1 }))
+  const lease = await flusher.acquire(holder())
+  const given = expect(flusher.acquire(holder(), { timeoutMs: 50 })).rejects.toMatchObject({ code: 'TIMEOUT' })
+  const next = flusher.acquire(holder(), { timeoutMs: 100 })
+  await clock.advance(50)
+  await given
+  lease.release()
+  await next
+  expect(clock.timers).toBe(0)
 })
 
 function failing(message: string): () => Promise<never> {

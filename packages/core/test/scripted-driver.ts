@@ -74,6 +74,11 @@ export class ScriptedDriver implements Driver<FakeClient> {
     client.connections = 0
   }
 
+  /** The same driver, which can also close what is idle on a client that gets no new work. */
+  withRetire(): this & Required<Pick<Driver<FakeClient>, 'retire'>> {
+    return Object.assign(this, { retire: async (client: FakeClient) => this.#note('retire', client) })
+  }
+
   /** The connections of all clients together. */
   get total(): number {
     return this.clients.reduce((sum, client) => sum + client.connections, 0)

@@ -99,7 +99,7 @@ export class Run implements Holder {
   #wait(): void {
     this.#waiting = new AbortController()
     const { signal } = this.#waiting
-    this.#flusher.acquire(this, signal).then(
+    this.#flusher.acquire(this, { signal }).then(
       (lease) => {
         if (signal.aborted) lease.release()
         else this.#begin(lease)
