@@ -26,6 +26,8 @@ function failuresOf(file: string, name: string, defect: Defect): Promise<string>
 const cases: [Defect, string, string][] = [
   ['leaks', 'flush.test.ts', 'leaves the old server-side connections gone'],
   ['checks nothing', 'failures.test.ts', 'no server answers'],
+  ['cuts nothing', 'deadline.test.ts', 'is cut when that is asked for'],
+  ['takes more than its limit', 'flush.test.ts', '200 times'],
 ]
 
 test.each(cases)('a driver that %s fails the suite', async (defect, file, name) => {

@@ -1,5 +1,8 @@
-import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
-import { afterAll, afterEach, beforeAll, describe } from 'vitest'
+import type { Backend } from '@periodic-flush/testing'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { Pair, Server } from './dialect.ts'
+import { peakNote } from './matrix.ts'
+import { PeakWatch } from './peak-watch.ts'
 import type { Client, Opening, Subject } from './subject.ts'
 import { broken, type Defect } from './subjects/broken.ts'
 import { drizzlePostgresJsSubject } from './subjects/drizzle-postgres-js.ts'
@@ -12,79 +15,111 @@ const defect = process.env['BROKEN_SUBJECT'] as Defect | undefined
 const subjects: readonly Subject[] =
   defect === undefined ? [postgresSubject, drizzlePostgresJsSubject, prismaSubject] : [broken(defect)]
 
-/** What a behaviour is given: a server of its file, and clients that are closed after each test. */
-export interface Stage {
+/**
+ * What a behaviour is given for one client: a server of its file, and clients that are closed after each test.
+ *
+ * Whatever else a test says: as long as it runs, no server may have more connections than the clients' limits + 1 each.
+ */
+export class Stage {
   readonly subject: Subject
-  readonly server: PostgresServer
-  /** A database of the test's own, and a name that its backends carry. */
-  database(): Promise<{ url: string; database: string }>
-  open(opening: Partial<Opening> & Pick<Opening, 'url'>): Client
-}
+  readonly #clients: Client[] = []
+  readonly #watches: PeakWatch[] = []
+  readonly #pairs: Pair[] = []
+  /** How many connections the clients of this test may have. */
+  #allowed = 0
+  #cut = false
+  #server: Server | undefined
 
-/** Registers a behaviour for every subject, on one real server for the file. */
-export function behaviour(name: string, tests: (stage: Stage) => void): void {
-  describe.each(subjects)(`$name: ${name}`, (subject) => {
-    const clients: Client[] = []
-    let server: PostgresServer | undefined
+  constructor(subject: Subject) {
+    this.subject = subject
     beforeAll(async () => {
-      server = await startPostgres({ maxConnections: 100 })
+      this.#server = await subject.dialect.start()
     })
-    afterEach(async () => {
-      await Promise.all(clients.splice(0).map((client) => client.$flusher.close({ deadlineMs: 0 })))
-    })
-    afterAll(() => server?.stop())
-    tests({
-      subject,
-      get server() {
-        if (server === undefined) throw new Error('the server is started before the tests run')
-        return server
-      },
-      async database() {
-        const database = await this.server.createDatabase()
-        return { database, url: this.server.url({ database }) }
-      },
-      open({ url, max = 4, options = {} }) {
-        const client = subject.open({ url, max, options: { intervalMs: false, ...options } })
-        clients.push(client)
-        return client
-      },
-    })
-  })
-}
+    afterEach(() => this.#clear())
+    afterAll(() => this.#server?.stop())
+  }
 
-/** Asks the server again and again until `condition` holds for its answer; the last answer is in the error. */
-export async function eventually<T>(ask: () => Promise<T> | T, condition: (answer: T) => boolean): Promise<T> {
-  const end = performance.now() + 20_000
-  for (;;) {
-    const answer = await ask()
-    if (condition(answer)) return answer
-    if (performance.now() > end) throw new Error(`it never came to that; the last answer was ${JSON.stringify(answer)}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
+  get server(): Server {
+    if (this.#server === undefined) throw new Error('the server is started before the tests run')
+    return this.#server
+  }
+
+  /** Registers a test, unless the client has a reason not to pass it. */
+  test(name: string, body: () => Promise<void>): void {
+    test(name, async ({ annotate, skip }) => {
+      const { notApplicable, peak } = this.subject
+      const reason = notApplicable?.[name]
+      if (reason !== undefined) skip(reason)
+      if (peak !== undefined) await annotate(peak.why, peakNote)
+      await body()
+    })
+  }
+
+  /** A database of the test's own; `watched: false` where asking for its connections would disturb the test. */
+  async database({ watched = true } = {}): Promise<{ url: string; database: string }> {
+    const database = await this.server.createDatabase()
+    if (watched) this.#watch(this.server, database)
+    return { database, url: this.server.url({ database }) }
+  }
+
+  /** Two servers of the test's own, behind one name. */
+  async pair(): Promise<Pair> {
+    const pair = await this.subject.dialect.startPair()
+    this.#pairs.push(pair)
+    for (const server of [pair.blue, pair.green]) this.#watch(server)
+    return pair
+  }
+
+  /** Wraps a client; without more, it is flushed only when it is told to. */
+  open({ url, max = 4, options = {} }: Partial<Opening> & Pick<Opening, 'url'>): Client {
+    return this.#opened(this.subject.open({ url, max, options: { intervalMs: false, ...options } }), max)
+  }
+
+  /** Wraps a factory that returns the same client each time. */
+  openSame(url: string): Client {
+    return this.#opened(this.subject.openSame(url), 10)
+  }
+
+  /** The client without us, with one connection. */
+  bare(url: string): ReturnType<Subject['bare']> {
+    this.#allowed += 1
+    return this.subject.bare(url, 1)
+  }
+
+  #opened(client: Client, max: number): Client {
+    this.#allowed += this.subject.peak?.allowed(max) ?? max + 1
+    this.#clients.push(client)
+    client.$flusher.on('cut', () => {
+      this.#cut = true
+    })
+    return client
+  }
+
+  #watch(server: Server, database?: string): void {
+    // A backend goes on executing a statement that was cut: that one is the server's.
+    const apart = ({ query, state }: Backend): boolean =>
+      this.#cut && state === 'active' && query.includes(this.subject.dialect.sleep)
+    this.#watches.push(new PeakWatch(server, database, apart))
+  }
+
+  async #clear(): Promise<void> {
+    await Promise.all(this.#pairs.flatMap(({ blue, green }) => [blue.thaw(), green.thaw()]))
+    await Promise.all(this.#clients.splice(0).map((client) => client.$flusher.close({ deadlineMs: 0 })))
+    const peaks = await Promise.all(this.#watches.splice(0).map((watch) => watch.stop()))
+    await Promise.all(this.#pairs.splice(0).map((pair) => pair.stop()))
+    const allowed = this.#allowed
+    this.#allowed = 0
+    this.#cut = false
+    expect(Math.max(0, ...peaks), 'the most connections that a server had at once').toBeLessThanOrEqual(allowed)
   }
 }
 
-/** Watches how many backends a database has, until it is told to stop; gives the most there were at once. */
-export function watchPeak(server: PostgresServer, database: string): { stop(): Promise<number> } {
-  let watching = true
-  let peak = 0
-  const done = (async () => {
-    while (watching) {
-      peak = Math.max(peak, (await server.backends({ database })).length)
-      await new Promise((resolve) => setTimeout(resolve, 2))
-    }
-  })()
-  return {
-    async stop() {
-      watching = false
-      await done
-      return peak
-    },
-  }
+/** Registers a behaviour for every client, on one real server for the file. */
+export function behaviour(name: string, tests: (stage: Stage) => void): void {
+  for (const subject of subjects) describe(`${subject.name}: ${name}`, () => tests(new Stage(subject)))
 }
 
 /** The messages of an error and of its causes: an ORM wraps what its driver reports. */
 export function chain(error: unknown): string {
   return error instanceof Error ? `${error.message}; ${chain(error.cause)}` : String(error)
 }
-
-export const pidOf = 'select pg_backend_pid()'

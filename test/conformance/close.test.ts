@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest'
-import { behaviour, chain, eventually } from './behaviour.ts'
+import { expect } from 'vitest'
+import { behaviour, chain } from './behaviour.ts'
+import { eventually } from './eventually.ts'
 
 behaviour('close', (stage) => {
-  test('twice is the same as once; no connection is left, and later use fails with CLOSED', async () => {
+  stage.test('twice is the same as once; no connection is left, and later use fails with CLOSED', async () => {
     const { url, database } = await stage.database()
     const client = stage.open({ url: () => url })
     await client.value('select 1')
@@ -20,7 +21,7 @@ behaviour('close', (stage) => {
     await expect(client.$flush()).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
-  test('by the client’s own end leaves no connection', async () => {
+  stage.test('by the client’s own end leaves no connection', async () => {
     const { url, database } = await stage.database()
     const client = stage.open({ url: () => url })
     await client.value('select 1')

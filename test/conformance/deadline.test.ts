@@ -1,57 +1,75 @@
-import { expect, test } from 'vitest'
-import { behaviour, chain, eventually, pidOf } from './behaviour.ts'
+import { expect } from 'vitest'
+import { behaviour, chain } from './behaviour.ts'
+import { eventually } from './eventually.ts'
+
+/** A promise that a test settles itself. */
+function gate(): { opened: Promise<void>; open: () => void } {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
 
 behaviour('deadline', (stage) => {
-  test('a statement that outlives it is cut when that is asked for; its neighbours are not', async () => {
-    const { url, database } = await stage.database()
-    const client = stage.open({ url: () => url, options: { onDeadline: 'cut', deadlineMs: 300 } })
-    const cut = client.value('select pg_sleep(60)').then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-    const neighbour = client.transaction(async (tx) => {
-      await tx.value('select 1')
-      return tx.value('select 42')
-    })
-    await expect(neighbour).resolves.toBe(42)
-    await eventually(
+  const { sleep, connectionId } = stage.subject.dialect
+
+  /** Resolves when so many connections to the database execute the long statement. */
+  const sleeping = (database: string, count: number) =>
+    eventually(
       () => stage.server.backends({ database }),
-      (backends) => backends.some(({ query }) => query.includes('pg_sleep(60)')),
+      (backends) => backends.filter(({ query, state }) => state === 'active' && query.includes(sleep)).length === count,
     )
+
+  stage.test('a statement that outlives it is cut when that is asked for; its neighbours are not', async () => {
+    const { url, database } = await stage.database()
+    const client = stage.open({ url: () => url, options: { onDeadline: 'cut', deadlineMs: 1_000 } })
+    const swapped = gate()
+    const [cut, neighbour] = [
+      client.value(sleep).catch((error: unknown) => error),
+      client.transaction(async (tx) => {
+        const before = await tx.value(connectionId)
+        await swapped.opened
+        return [before, await tx.value(connectionId)]
+      }),
+    ]
+    await sleeping(database, 1)
+    client.$flusher.on('swap', swapped.open)
     const flushed = client.$flush()
-    const others = Promise.all(Array.from({ length: 20 }, () => client.value(pidOf)))
+    const others = Promise.all(Array.from({ length: 20 }, () => client.value(connectionId)))
+    const [before, after] = await neighbour
+    expect(after).toBe(before)
     await expect(flushed).resolves.toMatchObject({ cut: 1, drained: true, stragglers: [{ kind: 'query' }] })
     expect(chain(await cut)).toContain('outcome is unknown')
     await expect(others).resolves.toHaveLength(20)
-  })
-
-  test('by default a statement that outlives it finishes on the old generation', async () => {
-    const { url, database } = await stage.database()
-    const client = stage.open({ url: () => url, options: { deadlineMs: 100 } })
-    const lock = stage.open({ url: () => url })
-    let unlock = () => {}
-    let hold = () => {}
-    const held = new Promise<void>((resolve) => {
-      hold = resolve
-    })
-    const unlocked = new Promise<void>((resolve) => {
-      unlock = resolve
-    })
-    const locked = lock.transaction(async (tx) => {
-      await tx.value('select pg_advisory_xact_lock(7)::text')
-      hold()
-      await unlocked
-    })
-    await held
-    const waiting = client.value('select pg_advisory_xact_lock(7)::text').then(() => 'done')
     await eventually(
       () => stage.server.backends({ database }),
-      (backends) => backends.filter(({ query, state }) => state === 'active' && query.includes('lock(7)')).length === 1,
+      (backends) => backends.every(({ pid }) => String(pid) !== String(before)),
+    )
+  })
+
+  stage.test('by default a statement that outlives it finishes on the old generation', async () => {
+    const { url, database } = await stage.database()
+    const client = stage.open({ url: () => url, options: { deadlineMs: 100 } })
+    await client.value('create table entry (id int primary key)')
+    await client.value('insert into entry values (7)')
+    const lockRow = 'select id from entry where id = 7 for update'
+    const [held, unlocked] = [gate(), gate()]
+    const locked = stage.open({ url: () => url }).transaction(async (tx) => {
+      await tx.value(lockRow)
+      held.open()
+      await unlocked.opened
+    })
+    await held.opened
+    const waiting = client.value(`${lockRow} `).then(() => 'done')
+    await eventually(
+      () => stage.server.backends({ database }),
+      (backends) => backends.some(({ query, state }) => state === 'active' && query.includes('for update')),
     )
     const report = await client.$flush()
     expect(report).toMatchObject({ drained: false, cut: 0, stragglers: [{ kind: 'query' }] })
-    expect(client.$flusher.stats().retiring).toMatchObject([{ generation: 1, leases: 1 }])
-    unlock()
+    expect(client.$flusher.stats().retiring).toMatchObject([{ leases: 1 }])
+    unlocked.open()
     await locked
     await expect(waiting).resolves.toBe('done')
     await eventually(
@@ -60,25 +78,22 @@ behaviour('deadline', (stage) => {
     )
   })
 
-  test('what had not been sent goes to the fresh generation at the swap, also when every connection hangs', async () => {
+  stage.test('what was not sent goes to the fresh generation at the swap, also when all connections hang', async () => {
     const { url, database } = await stage.database()
     const client = stage.open({ url: () => url, max: 2, options: { deadlineMs: 200, onDeadline: 'cut' } })
     const hanging = [1, 2].map(() =>
       client
-        .transaction((tx) => tx.value('select pg_sleep(60)'))
+        .transaction((tx) => tx.value(sleep))
         .then(
           () => 'finished',
           () => 'cut',
         ),
     )
-    await eventually(
-      () => stage.server.backends({ database }),
-      (backends) => backends.filter(({ query }) => query.includes('pg_sleep(60)')).length === 2,
-    )
+    await sleeping(database, 2)
     const unsent = [client.value('select 1'), client.transaction((tx) => tx.value('select 2'))]
     const answered = Promise.all(unsent)
     await expect(client.$flush({ wait: 'swapped' })).resolves.toMatchObject({ generation: 2 })
-    await expect(answered).resolves.toEqual([1, 2])
+    expect((await answered).map(Number)).toEqual([1, 2])
     await expect(Promise.all(hanging)).resolves.toEqual(['cut', 'cut'])
   })
 })

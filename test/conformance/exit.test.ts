@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { behaviour } from './behaviour.ts'
 
 /** Runs a program to its own end; one that has to be stopped has failed. */
@@ -23,11 +23,11 @@ function run(program: string, args: string[]): Promise<{ code: number | null; ou
 behaviour('exit', (stage) => {
   const program = stage.subject.name.replace('/', '-')
 
-  test('a program that wraps, queries and closes ends by itself', async () => {
+  stage.test('a program that wraps, queries and closes ends by itself', async () => {
     await expect(run(program, [stage.server.url(), 'closes'])).resolves.toEqual({ code: 0, output: 'served\n' })
   })
 
-  test('so does one that never closes, if its client would let it', async () => {
+  stage.test('so does one that never closes, if its client would let it', async () => {
     await expect(run(program, [stage.server.url(), 'stays'])).resolves.toEqual({ code: 0, output: 'served\n' })
   })
 })

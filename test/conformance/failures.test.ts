@@ -1,6 +1,7 @@
 import { gate } from '@periodic-flush/testing'
-import { expect, test } from 'vitest'
-import { behaviour, eventually } from './behaviour.ts'
+import { expect } from 'vitest'
+import { behaviour } from './behaviour.ts'
+import { eventually } from './eventually.ts'
 
 behaviour('failures', (stage) => {
   const cases = [
@@ -11,49 +12,49 @@ behaviour('failures', (stage) => {
     ['the server accepts and never answers', 'TIMEOUT'],
   ] as const
 
-  test.each(cases)('%s: the old client serves on, no connection leaks, the event tells', async (what, code) => {
-    const { url, database } = await stage.database()
-    await using silent = await gate(stage.server)
-    await silent.hang()
-    let broken = false
-    const client = stage.open({
-      url() {
-        if (!broken) return url
-        if (what === 'the server accepts and never answers') return url.replace(/:\d+\//, `:${silent.port}/`)
-        if (what === 'opening fails') throw new Error('no such place')
-        return what === 'no server answers' ? 'postgres://nobody:nothing@127.0.0.1:1/none' : url
-      },
-      options: {
-        checkTimeoutMs: 500,
-        ...(what === 'the check fails' && { check: () => broken && Promise.reject(new Error('not today')) }),
-        ...(what === 'the check hangs' && { check: () => broken && new Promise<never>(() => {}) }),
-      },
+  for (const [what, code] of cases)
+    stage.test(`${what}: the old client serves on, no connection leaks, the event tells`, async () => {
+      const { url, database } = await stage.database()
+      await using silent = await gate(stage.server)
+      await silent.hang()
+      let broken = false
+      const client = stage.open({
+        url() {
+          if (!broken) return url
+          if (what === 'the server accepts and never answers') return url.replace(/:\d+\//, `:${silent.port}/`)
+          if (what === 'opening fails') throw new Error('no such place')
+          return what === 'no server answers' ? stage.subject.dialect.nowhere : url
+        },
+        options: {
+          checkTimeoutMs: 500,
+          ...(what === 'the check fails' && { check: () => broken && Promise.reject(new Error('not today')) }),
+          ...(what === 'the check hangs' && { check: () => broken && new Promise<never>(() => {}) }),
+        },
+      })
+      await client.value('select 1')
+      broken = true
+      const failures: unknown[] = []
+      client.$flusher.on('failed', ({ error }) => failures.push(error))
+      await expect(client.$flush()).rejects.toMatchObject({ code })
+      expect(failures).toMatchObject([{ code }])
+      await expect(client.value('select 2')).resolves.toBeOneOf([2, 2n])
+      await eventually(
+        () => stage.server.backends({ database }),
+        (backends) => backends.length === 1,
+      )
+      broken = false
+      await expect(client.$flush()).resolves.toMatchObject({ drained: true })
     })
-    await client.value('select 1')
-    broken = true
-    const failures: unknown[] = []
-    client.$flusher.on('failed', ({ error }) => failures.push(error))
-    await expect(client.$flush()).rejects.toMatchObject({ code })
-    expect(failures).toMatchObject([{ code }])
-    await expect(client.value('select 2')).resolves.toBe(2)
-    await eventually(
-      () => stage.server.backends({ database }),
-      (backends) => backends.length === 1,
-    )
-    broken = false
-    await expect(client.$flush()).resolves.toMatchObject({ drained: true })
-  })
 
-  test('a factory that returns the same client is found out, and the client serves on', async () => {
+  stage.test('a factory that returns the same client is found out, and the client serves on', async () => {
     const { url } = await stage.database()
-    const client = stage.subject.openSame(url)
+    const client = stage.openSame(url)
     await client.value('select 1')
     await expect(client.$flush()).rejects.toMatchObject({ code: 'SAME_CLIENT' })
-    await expect(client.value('select 2')).resolves.toBe(2)
-    await client.end()
+    await expect(client.value('select 2')).resolves.toBeOneOf([2, 2n])
   })
 
-  test('timed flushes that fail are tried again, ever further apart, until one succeeds', async () => {
+  stage.test('timed flushes that fail are tried again, ever further apart, until one succeeds', async () => {
     const { url } = await stage.database()
     let broken = false
     const client = stage.open({
@@ -65,7 +66,6 @@ behaviour('failures', (stage) => {
     })
     const times: number[] = []
     client.$flusher.on('failed', () => times.push(performance.now()))
-    broken = false
     await client.value('select 1')
     broken = true
     await eventually(
@@ -75,12 +75,14 @@ behaviour('failures', (stage) => {
       },
       (failures) => failures >= 5,
     )
+    // 10, 20, 40 and 80 ms, each halved at most; a timer may fire a millisecond early.
+    expect((times[4] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(70)
     broken = false
     const { flushes } = client.$flusher.stats()
     await eventually(
       () => client.$flusher.stats().flushes,
       (now) => now > flushes,
     )
-    await expect(client.value('select 3')).resolves.toBe(3)
+    await expect(client.value('select 3')).resolves.toBeOneOf([3, 3n])
   })
 })

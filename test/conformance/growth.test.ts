@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { behaviour } from './behaviour.ts'
 import type { Client } from './subject.ts'
 
@@ -23,8 +23,8 @@ async function flushed(client: Client, times: number): Promise<{ heapMb: number;
 }
 
 behaviour('growth', (stage) => {
-  test('1,000 flushes leave no listener, no heap and no warning behind', async () => {
-    const { url } = await stage.database()
+  stage.test('1,000 flushes leave no listener, no heap and no warning behind', async () => {
+    const { url } = await stage.database({ watched: false })
     const client = stage.open({ url: () => url, max: 2 })
     const warnings: Error[] = []
     const warn = (warning: Error) => warnings.push(warning)

@@ -1,4 +1,5 @@
 import type { Flusher, FlushOptions, FlushReport, Options } from '@periodic-flush/core'
+import type { Dialect } from './dialect.ts'
 
 /** Something that runs SQL and gives the first column of the first row. */
 export interface Runner {
@@ -27,10 +28,15 @@ export interface Opening {
 /** One client of the conformance suite: a registration. */
 export interface Subject {
   readonly name: string
+  readonly dialect: Dialect
   /** Wraps a client whose factory does as the opening says. */
   open(opening: Opening): Client
   /** Wraps a factory that returns the same client each time. */
   openSame(url: string): Client
   /** The same client without us. */
   bare(url: string, max: number): Omit<Client, '$flush' | '$flusher'>
+  /** Tests of the suite, by name, that this client cannot pass, and why; the matrix shows the reason. */
+  readonly notApplicable?: Readonly<Record<string, string>>
+  /** Where the limit + 1 does not hold: how many connections it may have instead, and why; the matrix shows it. */
+  readonly peak?: { readonly allowed: (max: number) => number; readonly why: string }
 }

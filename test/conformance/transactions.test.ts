@@ -1,27 +1,29 @@
-import { expect, test } from 'vitest'
-import { behaviour, pidOf } from './behaviour.ts'
+import { expect } from 'vitest'
+import { behaviour } from './behaviour.ts'
 
 behaviour('transactions', (stage) => {
-  test('that straddle three flushes commit atomically, on one backend', async () => {
+  const { connectionId } = stage.subject.dialect
+
+  stage.test('that straddle three flushes commit atomically, on one backend', async () => {
     const { url } = await stage.database()
     const client = stage.open({ url: () => url })
     await client.value('create table entry (id int primary key)')
     const pids = await client.transaction(async (tx) => {
-      const seen = [await tx.value(pidOf)]
+      const seen = [await tx.value(connectionId)]
       for (let id = 1; id <= 3; id++) {
         await tx.value(`insert into entry values (${id})`)
         expect((await client.$flush({ wait: 'swapped' })).drained).toBe(false)
         expect(Number(await client.value('select count(*) from entry'))).toBe(0)
-        seen.push(await tx.value(pidOf))
+        seen.push(await tx.value(connectionId))
       }
       return seen
     })
     expect(new Set(pids).size).toBe(1)
     expect(Number(await client.value('select count(*) from entry'))).toBe(3)
-    expect(await client.value(pidOf)).not.toBe(pids[0])
+    expect(await client.value(connectionId)).not.toBe(pids[0])
   })
 
-  test('that roll back across a flush leave nothing behind', async () => {
+  stage.test('that roll back across a flush leave nothing behind', async () => {
     const { url } = await stage.database()
     const client = stage.open({ url: () => url })
     await client.value('create table entry (id int primary key)')

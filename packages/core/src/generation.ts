@@ -88,7 +88,8 @@ export class Generation<Client> {
     const busy = Math.min(this.limit, this.leases)
     const told = this.#driver.connections?.(this.client)
     if (told !== undefined) return Math.max(told, busy, this.asked)
-    const opened = this.state === 'retiring' ? busy : Math.min(this.limit, this.peak)
+    const idleGone = this.state === 'retiring' && this.#driver.retire !== undefined
+    const opened = idleGone ? busy : Math.min(this.limit, this.peak)
     return Math.max(opened, this.asked)
   }
 

@@ -45,8 +45,8 @@ export class Room<Client> {
   /** Claims one more connection, closing idle ones of `previous` if need be, and waiting for one to become idle. */
   async claim(previous: Generation<Client>, signal: AbortSignal): Promise<void> {
     this.#admission.claims = 1
-    while (!signal.aborted && this.#admission.excess(previous) > 0 && this.#driver.shrink !== undefined) {
-      if (previous.connections > previous.leases) {
+    while (!signal.aborted && this.#admission.excess(previous) > 0) {
+      if (this.#driver.shrink !== undefined && previous.connections > previous.leases) {
         if (!(await this.#shrink(previous))) return
       } else {
         await new Promise<void>((resolve) => {

@@ -275,6 +275,18 @@ describe('while generations overlap', () => {
   })
 })
 
+test('a driver that cannot close single connections has its flush wait until a retiring client has made room', async () => {
+  const { flusher, transcript } = setUp({}, Object.assign(new ScriptedDriver(), { max: 1, shrink: undefined }))
+  const lease = occupy(await flusher.acquire(holder()), 1)
+  await flusher.flush({ wait: 'swapped' })
+  const next = flusher.flush({ wait: 'swapped' })
+  await settled()
+  expect(transcript).toEqual(['open 1', 'open 2', 'check 2'])
+  lease.release()
+  await expect(next).resolves.toMatchObject({ generation: 3 })
+  expect(transcript).toEqual(['open 1', 'open 2', 'check 2', 'close 1', 'open 3', 'check 3', 'close 2'])
+})
+
 describe('close', () => {
   test('ends everything: waiters fail with CLOSED, running work may finish, no timer is left', async () => {
     const { flusher, clock, transcript } = setUp({ intervalMs: 1_000 }, Object.assign(new ScriptedDriver(), { max: 1 }))

@@ -1,9 +1,10 @@
 import { createFlusher, type Driver } from '@periodic-flush/core'
 import pg from 'pg'
+import { postgresql } from '../dialect.ts'
 import type { Client, Runner, Subject } from '../subject.ts'
 
 /** What is wrong with a driver on purpose. The suite must fail each of them: they test the tests. */
-export type Defect = 'none' | 'leaks' | 'checks nothing'
+export type Defect = 'none' | 'leaks' | 'checks nothing' | 'cuts nothing' | 'takes more than its limit'
 
 const runner = (client: Pick<pg.Pool, 'query'>): Runner => ({
   value: async (text) => Object.values((await client.query(text)).rows[0] ?? {})[0],
@@ -15,14 +16,22 @@ function driver(open: () => pg.Pool, defect: Defect): Driver<pg.Pool> {
     name: 'broken',
     open,
     check: async (pool) => {
-      if (defect !== 'checks nothing') await pool.query('select 1')
+      const queries = defect === 'takes more than its limit' ? pool.options.max : defect === 'checks nothing' ? 0 : 1
+      await Promise.all(Array.from({ length: queries }, () => pool.query('select 1')))
     },
     limit: (pool) => pool.options.max,
     close: async (pool) => {
-      if (defect !== 'leaks') await pool.end()
+      if (defect === 'leaks') return
+      let left = pool.totalCount
+      // The pool's own end does not wait for its connections to be gone.
+      const removed = new Promise<void>((resolve) => {
+        pool.on('remove', () => --left === 0 && resolve())
+      })
+      if (left > 0) await Promise.all([removed, pool.end()])
+      else await pool.end()
     },
     cut: (pool) => {
-      pool.end().catch(() => {})
+      if (defect !== 'cuts nothing') pool.end().catch(() => {})
     },
   }
 }
@@ -30,12 +39,13 @@ function driver(open: () => pg.Pool, defect: Defect): Driver<pg.Pool> {
 /** A subject on core and pg alone, with a defect. */
 export function broken(defect: Defect): Subject {
   const bare = (url: string, max: number) => {
-    const pool = new pg.Pool({ connectionString: url, max })
+    const pool = new pg.Pool({ connectionString: url, max, idleTimeoutMillis: 0 })
     pool.on('error', () => {})
     return pool
   }
   return {
     name: `broken: ${defect}`,
+    dialect: postgresql,
     open({ url, max, options }): Client {
       const flusher = createFlusher(
         driver(() => bare(url(), max), defect),

@@ -2,6 +2,7 @@ import { withPeriodicFlush } from '@periodic-flush/drizzle/postgres-js'
 import { sql } from 'drizzle-orm'
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
+import { postgresql } from '../dialect.ts'
 import type { Runner, Subject } from '../subject.ts'
 
 const runner = (db: Pick<PostgresJsDatabase, 'execute'>): Runner => ({
@@ -17,6 +18,7 @@ const client = (db: PostgresJsDatabase, end: () => Promise<void>) => ({
 
 export const drizzlePostgresJsSubject: Subject = {
   name: 'drizzle/postgres-js',
+  dialect: postgresql,
   open({ url, max, options }) {
     const db = withPeriodicFlush(
       () => postgres(url(), { max }),

@@ -1,5 +1,6 @@
 import { withPeriodicFlush } from '@periodic-flush/postgres'
 import postgres, { type Sql } from 'postgres'
+import { postgresql } from '../dialect.ts'
 import type { Runner, Subject } from '../subject.ts'
 
 const runner = (sql: Pick<Sql, 'unsafe'>): Runner => ({
@@ -15,6 +16,7 @@ const client = (sql: Sql) => ({
 
 export const postgresSubject: Subject = {
   name: 'postgres',
+  dialect: postgresql,
   open({ url, max, options }) {
     const sql = withPeriodicFlush(() => postgres(url(), { max }), options)
     return { ...client(sql), $flush: sql.$flush, $flusher: sql.$flusher }

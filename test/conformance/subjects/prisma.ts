@@ -2,6 +2,7 @@ import { withPeriodicFlush } from '@periodic-flush/prisma'
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import { PrismaClient } from '../../prisma/generated/client.ts'
+import { postgresql } from '../dialect.ts'
 import type { Runner, Subject } from '../subject.ts'
 
 type Raw = Pick<PrismaClient, '$queryRawUnsafe'>
@@ -25,6 +26,7 @@ const client = (prisma: PrismaClient) => ({
 
 export const prismaSubject: Subject = {
   name: 'prisma/adapter-pg',
+  dialect: postgresql,
   open({ url, max, options }) {
     const adapter = new PrismaPg({ connectionString: 'postgres://unused', max })
     // The connection string is asked for at every opening, so that a behaviour can make one fail.

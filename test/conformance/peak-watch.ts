@@ -1,0 +1,37 @@
+import type { Backend } from '@periodic-flush/testing'
+import type { Server } from './dialect.ts'
+
+/** Keeps asking a server how many connections clients have, and keeps the most there were at once. */
+export class PeakWatch {
+  peak = 0
+  readonly #server: Server
+  readonly #database: string | undefined
+  readonly #apart: (backend: Backend) => boolean
+  readonly #done: Promise<void>
+  #watching = true
+
+  /** `database`: only connections to it; `apart`: those that do not count. */
+  constructor(server: Server, database: string | undefined, apart: (backend: Backend) => boolean) {
+    this.#server = server
+    this.#database = database
+    this.#apart = apart
+    this.#done = this.#watch()
+  }
+
+  async stop(): Promise<number> {
+    this.#watching = false
+    await this.#done
+    return this.peak
+  }
+
+  async #watch(): Promise<void> {
+    while (this.#watching) {
+      // A frozen server answers nothing, and takes no new connection either.
+      if (this.#server.state === 'running') {
+        const backends = await this.#server.backends(this.#database === undefined ? {} : { database: this.#database })
+        this.peak = Math.max(this.peak, backends.filter((backend) => !this.#apart(backend)).length)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+}
