@@ -86,7 +86,7 @@ export class Flusher<Client> {
   }
 
   /** Runs `work` on a lease of its own. Rejects with CUT as soon as the client is cut, whatever `work` does then. */
-  async run<T>(kind: LeaseKind, work: (client: Client) => Promise<T>): Promise<T> {
+  run<T>(kind: LeaseKind, work: (client: Client) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const holder: Holder = { kind, cut: reject }
       const start = (lease: Lease<Client>) => {

@@ -80,6 +80,19 @@ test('extensions before and after wrapping, and $on before it, stay', async () =
   expect(queries).toContain('select pg_backend_pid() as pid')
 })
 
+test('a wrapped client is the client that was given: $on works after it, and what is made of it can be flushed', async () => {
+  const base = client()
+  const prisma = withPeriodicFlush(base, options)
+  expect(prisma).toBe(base)
+  const queries: string[] = []
+  base.$on('query', ({ query }) => queries.push(query))
+  const extended = prisma.$extends({ query: { $allOperations: ({ args, query }) => query(args) } })
+  const pid = await pidOf(base)
+  await (extended as unknown as typeof prisma).$flush()
+  expect(await pidOf(prisma)).not.toBe(pid)
+  expect(queries).toContain('select pg_backend_pid() as pid')
+})
+
 test('a client that was extended before can be wrapped', async () => {
   const prisma = withPeriodicFlush(client().$extends({ model: { user: { before: () => 'before' } } }), options)
   expect(prisma.user.before()).toBe('before')
