@@ -3,7 +3,9 @@ import { type Deferred, deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
 import { closedError, type ErrorCode, messageOf, PeriodicFlushError, withoutCredentials } from './errors.ts'
 import type { FailedStep } from './events.ts'
+import type { Generation } from './generation.ts'
 import type { ResolvedOptions } from './options.ts'
+import type { Room } from './room.ts'
 
 /** A step of a flush that failed, with the error that its caller gets. */
 export class StepError extends Error {
@@ -20,8 +22,8 @@ export class StepError extends Error {
 const codes: Partial<Record<FailedStep, ErrorCode>> = { open: 'OPEN_FAILED', check: 'CHECK_FAILED' }
 
 /**
- * Opens and checks one fresh client, bounded by `checkTimeoutMs` in all; each step after the check is bounded by as
- * much again.
+ * Opens and checks one fresh client, bounded by `checkTimeoutMs` in all; the wait for room before that, and each step
+ * after it, are bounded by as much again.
  *
  * Nobody waits for a step whose time is over: its signal aborts, and a client that arrives late is closed.
  */
@@ -50,11 +52,29 @@ export class Opening<Client> {
     this.#hold = hold
     this.#aborted.promise.catch(() => {})
     closing.addEventListener('abort', this.#onClose, { once: true })
-    this.#arm()
+  }
+
+  /**
+   * Claims room for one connection beside those of `previous`; false if its time was over first. That is no failure yet:
+   * with every connection hung on a dead server there never will be room, and only the fresh client can tell whether it
+   * reaches another one.
+   */
+  async room(room: Room<Client>, previous: Generation<Client>): Promise<boolean> {
+    const over = new AbortController()
+    const abort = (): void => over.abort()
+    const timer = this.#clock.after(this.#options.checkTimeoutMs, this.#hold, abort)
+    this.#closing.addEventListener('abort', abort, { once: true })
+    try {
+      return await room.claim(previous, over.signal)
+    } finally {
+      timer.cancel()
+      this.#closing.removeEventListener('abort', abort)
+    }
   }
 
   open(): Promise<Client> {
-    return this.step('open', async (signal) => {
+    this.#arm()
+    return this.#run('open', async (signal) => {
       const client = await this.#driver.open(signal)
       if (signal.aborted) await this.#driver.close(client)
       return client
@@ -63,12 +83,12 @@ export class Opening<Client> {
 
   async check(client: Client): Promise<void> {
     const { check, require, name } = this.#options
-    await this.step('check', async (signal) => {
+    await this.#run('check', async (signal) => {
       if (typeof check === 'function') await check(client, signal)
       else await this.#driver.check(client, signal)
     })
     if (require === 'writable') {
-      const writable = await this.step('check', (signal) => this.#driver.writable?.(client, signal) ?? true)
+      const writable = await this.#run('check', (signal) => this.#driver.writable?.(client, signal) ?? true)
       if (!writable) {
         throw new StepError('check', new PeriodicFlushError('READ_ONLY', `${name}: the fresh client is read-only`))
       }
@@ -78,10 +98,10 @@ export class Opening<Client> {
   /** Runs one bounded step of warming up; each has the whole time-out. */
   warm(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     this.#arm()
-    return this.step('warm', work)
+    return this.#run('warm', work)
   }
 
-  async step<T>(step: FailedStep, work: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
+  async #run<T>(step: FailedStep, work: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
     this.#step = step
     const { signal } = this.#over
     try {

@@ -2,7 +2,8 @@ import type { Clock, Timer } from './clock.ts'
 import { deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
 import { cutError, withoutCredentials } from './errors.ts'
-import type { Events, FailedStep, FlushReport } from './events.ts'
+import type { Events, FailedStep } from './events.ts'
+import type { FlushReport } from './flush-report.ts'
 import type { Generation } from './generation.ts'
 
 /** What the retirement tells the rotator. */

@@ -42,12 +42,15 @@ export class Room<Client> {
     for (const resolve of vacancies) resolve()
   }
 
-  /** Claims one more connection, closing idle ones of `previous` if need be, and waiting for one to become idle. */
-  async claim(previous: Generation<Client>, signal: AbortSignal): Promise<void> {
+  /**
+   * Claims one more connection, closing idle ones of `previous` if need be, and waiting for one to become idle. False if
+   * `signal` aborted first.
+   */
+  async claim(previous: Generation<Client>, signal: AbortSignal): Promise<boolean> {
     this.#admission.claims = 1
     while (!signal.aborted && this.#admission.excess(previous) > 0) {
       if (this.#driver.shrink !== undefined && previous.connections > previous.leases) {
-        if (!(await this.#shrink(previous))) return
+        if (!(await this.#shrink(previous))) return true
       } else {
         await new Promise<void>((resolve) => {
           this.#vacancies.add(resolve)
@@ -55,6 +58,7 @@ export class Room<Client> {
         })
       }
     }
+    return !signal.aborted
   }
 
   /**

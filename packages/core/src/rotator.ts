@@ -2,13 +2,13 @@ import { Admission, shareServer } from './admission.ts'
 import type { Clock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
-import { closedError, PeriodicFlushError, withoutCredentials } from './errors.ts'
-import type { Events, FailedStep, FlushReport } from './events.ts'
-import { traceFlush } from './events.ts'
+import { closedError, withoutCredentials } from './errors.ts'
+import { type Events, type FailedStep, type FlusherEvents, traceFlush } from './events.ts'
+import { type FlushReport, reportAtSwap } from './flush-report.ts'
 import { type FlushRequest, merged } from './flush-request.ts'
 import { Generation, type Holder, type Lease } from './generation.ts'
-import { Opening, StepError } from './opening.ts'
 import type { ResolvedOptions } from './options.ts'
+import { Preparation } from './preparation.ts'
 import { type Place, Retirement } from './retirement.ts'
 import { Room } from './room.ts'
 import { type AcquireOptions, Waiters } from './waiters.ts'
@@ -42,6 +42,7 @@ export class Rotator<Client> {
   readonly #retirements = new Map<Generation<Client>, Retirement<Client>>()
   readonly #admission: Admission<Client>
   readonly #room: Room<Client>
+  readonly #preparation: Preparation<Client>
   readonly #closing = new AbortController()
   #current: Generation<Client> | undefined
   #opened = 0
@@ -63,9 +64,13 @@ export class Rotator<Client> {
     this.#events = events
     this.#waiters = new Waiters(options.name, clock)
     this.#admission = new Admission(this.#live, options.overlap, driver.pipelines === true)
-    this.#room = new Room(driver, this.#admission, {
-      vacated: () => this.#vacate(),
-      failed: (reason, step, error) => this.#failed(reason, step, error),
+    const failed = (reason: string, step: FailedStep, error: unknown): void => this.#failed(reason, step, error)
+    this.#room = new Room(driver, this.#admission, { vacated: () => this.#vacate(), failed })
+    this.#preparation = new Preparation(driver, options, clock, this.#closing.signal, this.#admission, this.#room, {
+      live: this.#live,
+      opened: (client) => this.#generation(client),
+      discarded: (generation) => this.#discard(generation),
+      failed,
     })
   }
 
@@ -162,8 +167,11 @@ export class Rotator<Client> {
     }
     const { request } = turn
     const previous = this.#current
-    if (request.lazy && previous === undefined) return this.#report(request, started, undefined, undefined, 0)
-    const preparing = this.#prepare(previous, request)
+    if (request.lazy && previous === undefined) {
+      const nothing = { generation: 0, replaced: undefined, moved: false, checked: false, warmed: 0 }
+      return reportAtSwap({ name: this.#options.name, reason: request.reason, ...nothing }, this.#clock.now() - started)
+    }
+    const preparing = this.#preparation.fresh(previous, request).finally(() => this.#vacate())
     this.#preparing = preparing
     let fresh: Generation<Client>
     try {
@@ -180,8 +188,12 @@ export class Rotator<Client> {
       this.#preparing = undefined
     }
     const warmed = this.#driver.connections?.(fresh.client) ?? fresh.asked
-    const retirement = this.#swap(previous, fresh, request)
-    const report = this.#report(request, started, fresh, previous, warmed)
+    const moved = previous !== undefined && !shareServer(previous.peers, fresh.peers)
+    const { name, check } = this.#options
+    const swap = { name, reason: request.reason, generation: fresh.number, replaced: previous?.number, moved }
+    const retirement = this.#swap(previous, fresh, swap)
+    const checked = warmed > 0 && check !== false
+    const report = reportAtSwap({ ...swap, checked, warmed }, this.#clock.now() - started)
     swapped.resolve(report)
     if (retirement === undefined) return { ...report, drained: true }
     const outcome = await retirement.settle(request.deadlineMs, request.hold, () =>
@@ -191,55 +203,17 @@ export class Rotator<Client> {
     return { ...report, ...outcome, durationMs: this.#clock.now() - started }
   }
 
-  /** A fresh generation, opened, checked and warm: or an unchecked one without a connection, if nothing used the old. */
-  async #prepare(previous: Generation<Client> | undefined, request: FlushRequest): Promise<Generation<Client>> {
-    const idle = request.lazy === true && previous !== undefined && !previous.used && previous.leases === 0
-    const opening = new Opening(this.#driver, this.#options, this.#clock, this.#closing.signal, request.hold)
-    let fresh: Generation<Client> | undefined
-    try {
-      if (previous !== undefined && !idle) await opening.step('room', (signal) => this.#room.claim(previous, signal))
-      const client = await opening.open()
-      if ([...this.#live].some((generation) => generation.client === client))
-        throw new StepError('open', this.#sameClient())
-      fresh = this.#generation(client)
-      if (!idle && this.#options.check !== false) {
-        fresh.asked = 1
-        this.#admission.claims = 0
-        await opening.check(client)
-        if (previous !== undefined) await this.#room.fill(previous, fresh, opening, this.#closing.signal)
-      }
-      return fresh
-    } catch (error) {
-      if (fresh !== undefined) this.#discard(fresh)
-      if (!(error instanceof StepError)) throw error
-      this.#failed(request.reason, error.step, error.error)
-      throw error.error
-    } finally {
-      opening.end()
-      this.#admission.claims = 0
-      this.#vacate()
-    }
-  }
-
   #swap(
     previous: Generation<Client> | undefined,
     fresh: Generation<Client>,
-    request: FlushRequest,
+    swap: FlusherEvents['swap'],
   ): Retirement<Client> | undefined {
     fresh.asked = this.#driver.connections === undefined ? fresh.asked : 0
     fresh.state = 'current'
     this.#current = fresh
     this.flushes++
     const retirement = previous === undefined ? undefined : this.#retire(previous, 'replaced')
-    const moved = previous !== undefined && !shareServer(previous.peers, fresh.peers)
-    const { name } = this.#options
-    this.#events.emit('swap', {
-      name,
-      reason: request.reason,
-      generation: fresh.number,
-      replaced: previous?.number,
-      moved,
-    })
+    this.#events.emit('swap', swap)
     for (const lease of previous?.outstanding() ?? []) {
       if (lease.holder.recall?.()) lease.release()
     }
@@ -368,37 +342,6 @@ export class Rotator<Client> {
         this.#vacate()
       })
     }
-  }
-
-  #report(
-    request: FlushRequest,
-    started: number,
-    fresh: Generation<Client> | undefined,
-    previous: Generation<Client> | undefined,
-    warmed: number,
-  ): FlushReport {
-    const elapsed = this.#clock.now() - started
-    return {
-      name: this.#options.name,
-      reason: request.reason,
-      generation: fresh?.number ?? 0,
-      replaced: previous?.number,
-      moved: fresh !== undefined && previous !== undefined && !shareServer(previous.peers, fresh.peers),
-      checked: fresh !== undefined && warmed > 0 && this.#options.check !== false,
-      warmed,
-      drained: previous === undefined,
-      cut: 0,
-      stragglers: [],
-      swapMs: elapsed,
-      durationMs: elapsed,
-    }
-  }
-
-  #sameClient(): PeriodicFlushError {
-    return new PeriodicFlushError(
-      'SAME_CLIENT',
-      `${this.#options.name}: the factory returned a client that is already in use; construct a new one in it, so that a flush connects anew`,
-    )
   }
 
   #failed(reason: string, step: FailedStep, error: unknown): void {

@@ -1,4 +1,4 @@
-import type { FlushReport } from './events.ts'
+import type { FlushReport } from './flush-report.ts'
 import type { FlushOptions } from './options.ts'
 import { shown } from './options.ts'
 

@@ -275,6 +275,43 @@ describe('while generations overlap', () => {
   })
 })
 
+describe('when everything hangs and no room can be made for a fresh connection', () => {
+  /** A kept straggler and a current client whose one connection is busy for ever. */
+  async function hung() {
+    const driver = Object.assign(new ScriptedDriver(), { max: 1 })
+    const set = setUp({ checkTimeoutMs: 100, deadlineMs: 0, onDeadline: 'keep' }, driver)
+    occupy(await set.flusher.acquire(holder()), 1)
+    await set.flusher.flush({ wait: 'swapped' })
+    await set.clock.advance(0)
+    occupy(await set.flusher.acquire(holder()), 1)
+    return set
+  }
+
+  test('a fresh client that reaches another server takes over all the same', async () => {
+    const { flusher, driver, clock } = await hung()
+    driver.peers_ = ['10.0.0.2:5432']
+    const flushed = flusher.flush({ wait: 'swapped' })
+    await settled()
+    await clock.advance(99)
+    expect(flusher.stats().generation).toBe(2)
+    await clock.advance(1)
+    await expect(flushed).resolves.toMatchObject({ generation: 3, moved: true })
+  })
+
+  test('one that reaches the same server is dropped, and the flush fails with TIMEOUT', async () => {
+    const { flusher, clock, transcript, driver } = await hung()
+    const failed = expect(flusher.flush()).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringContaining("'room'"),
+    })
+    await settled()
+    await clock.advance(100)
+    await failed
+    expect(transcript.slice(-3)).toEqual(['open 3', 'check 3', 'cut 3'])
+    expect(driver.total).toBe(2)
+  })
+})
+
 test('a driver that cannot close single connections has its flush wait until a retiring client has made room', async () => {
   const { flusher, transcript } = setUp({}, Object.assign(new ScriptedDriver(), { max: 1, shrink: undefined }))
   const lease = occupy(await flusher.acquire(holder()), 1)
