@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import type { Client, Opening, Subject } from './subject.ts'
 import { broken, type Defect } from './subjects/broken.ts'
 import { drizzlePostgresJsSubject } from './subjects/drizzle-postgres-js.ts'
+import { pgSubject } from './subjects/pg.ts'
 import { postgresSubject } from './subjects/postgres.ts'
 import { prismaSubject } from './subjects/prisma.ts'
 
@@ -10,7 +11,7 @@ import { prismaSubject } from './subjects/prisma.ts'
 const defect = process.env['BROKEN_SUBJECT'] as Defect | undefined
 
 const subjects: readonly Subject[] =
-  defect === undefined ? [postgresSubject, drizzlePostgresJsSubject, prismaSubject] : [broken(defect)]
+  defect === undefined ? [postgresSubject, pgSubject, drizzlePostgresJsSubject, prismaSubject] : [broken(defect)]
 
 /** What a behaviour is given: a server of its file, and clients that are closed after each test. */
 export interface Stage {
