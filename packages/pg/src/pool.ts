@@ -8,6 +8,7 @@ import {
   type FlushReport,
   type LeaseKind,
   type Options,
+  PeriodicFlushError,
   shown,
 } from '@periodic-flush/core'
 import pg, { type Pool, type PoolOptions } from 'pg'
@@ -53,7 +54,6 @@ const NativePool = pg.Pool as unknown as new () => EventEmitter
 
 /** Those who ask whether this is a pool look at its class, or (Drizzle) for "Pool" in the name of that. */
 class FacadePool extends NativePool {
-  declare Client: unknown
   declare Promise: PromiseConstructor
   declare readonly options: PoolOptions
   declare ending: boolean
@@ -137,6 +137,14 @@ class FacadePool extends NativePool {
     return undefined
   }
 
+  /** A method of pg-pool for itself, that nothing keeps its users from calling. */
+  newClient(): never {
+    throw new PeriodicFlushError(
+      'UNSUPPORTED_CLIENT',
+      'pool.newClient() is internal to pg-pool and has no meaning on a flushing pool; use pool.connect()',
+    )
+  }
+
   /** Its options may hold a password. */
   [inspect.custom](): string {
     return `FlushingPool ${inspect(this.#flusher.stats())}`
@@ -195,8 +203,8 @@ class FacadePool extends NativePool {
 
   #resemble(pool: Pool): void {
     this.#latest = pool
-    this.Client = Reflect.get(pool, 'Client')
-    this.Promise = Reflect.get(pool, 'Promise')
+    // pg's types do not tell of these.
+    for (const member of ['Client', 'Promise', 'log']) Reflect.set(this, member, Reflect.get(pool, member))
   }
 
   #sum(count: 'totalCount' | 'idleCount' | 'expiredCount' | 'waitingCount'): number {
