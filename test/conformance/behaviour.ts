@@ -6,6 +6,7 @@ import { PeakWatch } from './peak-watch.ts'
 import type { Client, Opening, Subject } from './subject.ts'
 import { broken, type Defect } from './subjects/broken.ts'
 import { drizzlePostgresJsSubject } from './subjects/drizzle-postgres-js.ts'
+import { pgSubject } from './subjects/pg.ts'
 import { postgresSubject } from './subjects/postgres.ts'
 import { prismaSubject } from './subjects/prisma.ts'
 
@@ -13,7 +14,7 @@ import { prismaSubject } from './subjects/prisma.ts'
 const defect = process.env['BROKEN_SUBJECT'] as Defect | undefined
 
 const subjects: readonly Subject[] =
-  defect === undefined ? [postgresSubject, drizzlePostgresJsSubject, prismaSubject] : [broken(defect)]
+  defect === undefined ? [postgresSubject, pgSubject, drizzlePostgresJsSubject, prismaSubject] : [broken(defect)]
 
 /**
  * What a behaviour is given for one client: a server of its file, and clients that are closed after each test.

@@ -1,15 +1,9 @@
-import type { Flusher, FlushOptions, FlushReport, Options } from '@periodic-flush/core'
-import { shown } from '@periodic-flush/core'
+import type { Options } from '@periodic-flush/core'
 import { type FlushingSql, type Types, withPeriodicFlush as wrap } from '@periodic-flush/postgres'
 import type { Sql } from 'postgres'
+import { type Flushing, flushingDatabase, verifyFunction } from './database.ts'
 
-/** What a flushed database has beside its own members. */
-export interface Flushing<T extends Types = Types> {
-  /** Flushes now; resolves once the old client is gone or its deadline has come. */
-  readonly $flush: (options?: FlushOptions) => Promise<FlushReport>
-  /** The schedule: `stats()`, `on(event, listener)`, `pause()`, `resume()`, `close()`. */
-  readonly $flusher: Flusher<Sql<T>>
-}
+export type { Flushing } from './database.ts'
 
 /**
  * A Drizzle database that does not stay glued to yesterday's server.
@@ -27,17 +21,8 @@ export function withPeriodicFlush<T extends Types, Database extends object>(
   factory: () => Sql<T>,
   database: (client: FlushingSql<T>) => Database,
   options: Options<Sql<T>> = {},
-): Database & Flushing<T> {
-  if (typeof factory !== 'function') {
-    throw new TypeError(`Expected a function that returns a postgres.js client, got ${shown(factory)}`)
-  }
-  if (typeof database !== 'function') {
-    throw new TypeError(`Expected a function that returns a Drizzle database, got ${shown(database)}`)
-  }
-  const client = wrap(factory, options)
-  const { $flush, $flusher } = client
-  return Object.defineProperties(database(client), {
-    $flush: { value: $flush },
-    $flusher: { value: $flusher },
-  }) as Database & Flushing<T>
+): Database & Flushing<Sql<T>> {
+  verifyFunction(factory, 'a postgres.js client')
+  verifyFunction(database, 'a Drizzle database')
+  return flushingDatabase(wrap(factory, options), database)
 }

@@ -1,0 +1,28 @@
+import type { Options } from '@periodic-flush/core'
+import { type FlushingPool, withPeriodicFlush as wrap } from '@periodic-flush/pg'
+import type { Pool } from 'pg'
+import { type Flushing, flushingDatabase, verifyFunction } from './database.ts'
+
+export type { Flushing } from './database.ts'
+
+/**
+ * A Drizzle database that does not stay glued to yesterday's server.
+ *
+ * ```ts
+ * const db = withPeriodicFlush(() => new Pool(config), (client) => drizzle(client, { schema }))
+ * ```
+ *
+ * @param factory makes a new `pg.Pool` at each call; it may be async, to fetch credentials.
+ * @param database makes the Drizzle database; called once, with a pool that stays the same over all flushes.
+ * @throws TypeError or RangeError for wrong arguments; PeriodicFlushError UNSUPPORTED_CLIENT for a factory that returns
+ * anything but a new pool.
+ */
+export function withPeriodicFlush<Database extends object>(
+  factory: () => Pool | Promise<Pool>,
+  database: (client: FlushingPool) => Database,
+  options: Options<Pool> = {},
+): Database & Flushing<Pool> {
+  verifyFunction(factory, 'a pg.Pool')
+  verifyFunction(database, 'a Drizzle database')
+  return flushingDatabase(wrap(factory, options), database)
+}

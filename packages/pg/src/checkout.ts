@@ -1,0 +1,82 @@
+import type { Lease, LeaseKind } from '@periodic-flush/core'
+import type { Pool, PoolClient } from 'pg'
+import type { Settle } from './pooled-query.ts'
+import { isSubmittable, refuse } from './submittable.ts'
+import type { Use } from './turns.ts'
+
+export type Release = (destroy?: Error | boolean) => void
+export type Connected = (error: Error | undefined, client?: PoolClient, done?: Release) => void
+
+const nothing = (): void => {}
+
+/**
+ * A connection of one generation, from its checkout until its release: it holds the lease for that long.
+ *
+ * What is handed out is the pool's own client with a `release` that ends the lease too.
+ */
+export class Checkout implements Use {
+  readonly #kind: LeaseKind
+  readonly #connected: Connected
+  #client: PoolClient | undefined
+  #cut: Error | undefined
+
+  constructor(kind: LeaseKind, connected: Connected) {
+    this.#kind = kind
+    this.#connected = connected
+  }
+
+  /** A connection that stands in a transaction is reported as one. */
+  get kind(): LeaseKind {
+    if (this.#kind !== 'reserved') return this.#kind
+    // Newer versions of pg tell.
+    const status = this.#client?.getTransactionStatus?.()
+    return status === 'T' || status === 'E' ? 'transaction' : this.#kind
+  }
+
+  start(lease: Lease<Pool>): void {
+    lease.client.connect((error, client, done) => {
+      // The caller has been told.
+      if (this.#cut !== undefined) return done?.(true)
+      if (client === undefined) {
+        lease.release()
+        return this.#connected(error, undefined, nothing)
+      }
+      this.#client = client
+      const giveBack = client.release
+      client.release = (destroy) => {
+        // Throws if it was released before.
+        giveBack(destroy)
+        this.#client = undefined
+        lease.release()
+      }
+      this.#connected(undefined, client, client.release)
+    })
+  }
+
+  cut(error: Error): void {
+    this.#cut = error
+    const client = this.#client
+    if (client === undefined) {
+      this.#connected(error, undefined, nothing)
+      return
+    }
+    // pg rejects whatever is pending on a client with the error of its stream.
+    client.connection.stream.destroy(error)
+    client.query = refusing(error)
+  }
+}
+
+/** The `query` of a client that was cut: rejects, in whatever form it is asked. */
+function refusing(error: Error): PoolClient['query'] {
+  const query = (config: unknown, ...rest: readonly unknown[]): unknown => {
+    const callback = rest.find((value) => typeof value === 'function') as Settle | undefined
+    if (isSubmittable(config)) {
+      refuse(config, error, callback)
+      return config
+    }
+    if (callback === undefined) return Promise.reject(error)
+    process.nextTick(callback, error)
+    return undefined
+  }
+  return query as PoolClient['query']
+}

@@ -1,0 +1,74 @@
+import type { Driver } from '@periodic-flush/core'
+import type { Pool } from 'pg'
+import { OwnedPool } from './owned-pool.ts'
+
+const LOST = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
+
+const WRITABLE = `select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as writable`
+
+/** The pools that were opened, each with its sockets. */
+const owned = new WeakMap<Pool, OwnedPool>()
+
+export function isOwned(pool: Pool): boolean {
+  return owned.has(pool)
+}
+
+export function ownedPool(pool: Pool): OwnedPool {
+  const known = owned.get(pool)
+  if (known === undefined) throw new TypeError('Unknown pool')
+  return known
+}
+
+/**
+ * How pools of node-postgres are opened, checked, retired, closed and cut.
+ *
+ * @param factory makes a new pool at each call.
+ * @param prepare is called with each new pool, before anything connects.
+ */
+export function pgDriver(factory: () => Pool | Promise<Pool>, prepare: (pool: Pool) => void): Driver<Pool> {
+  const opened = (pool: Pool): Pool => {
+    // One that is known already is core's to refuse.
+    if (isOwned(pool)) return pool
+    prepare(pool)
+    owned.set(pool, new OwnedPool(pool))
+    return pool
+  }
+  return {
+    name: 'pg',
+    open() {
+      const made = factory()
+      return made instanceof Promise ? made.then(opened) : opened(made)
+    },
+    async check(pool, signal) {
+      await ownedPool(pool).ask('select 1', signal)
+    },
+    async writable(pool, signal) {
+      const [row] = await ownedPool(pool).ask(WRITABLE, signal)
+      return typeof row === 'object' && row !== null && 'writable' in row && row.writable === true
+    },
+    limit: (pool) => pool.options.max,
+    connections: (pool) => ownedPool(pool).connections,
+    peers: (pool) => ownedPool(pool).peers,
+    endpoints: (pool) => ownedPool(pool).endpoints,
+    suspect,
+    warm: (pool, count, signal) => ownedPool(pool).warm(count, signal),
+    shrink: (pool, count) => ownedPool(pool).shrink(count),
+    retire: (pool) => ownedPool(pool).shrink(Number.POSITIVE_INFINITY),
+    async close(pool) {
+      await pool.end()
+      await ownedPool(pool).closed()
+    },
+    cut: (pool) => ownedPool(pool).cut(),
+  }
+}
+
+/** What an error says about the server. */
+function suspect(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  // What pg says of a lost connection has no code.
+  if (/^Connection terminated/.test(error.message)) return 'lost'
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  if (code === '25006') return 'read-only'
+  if (/^57P0[123]$/.test(code)) return 'shutdown'
+  return LOST.has(code) || /^08...$/.test(code) ? 'lost' : undefined
+}

@@ -1,0 +1,55 @@
+import { PeriodicFlushError, shown } from '@periodic-flush/core'
+import type { Pool } from 'pg'
+import { isOwned } from './driver.ts'
+import { isPgPool } from './owned-pool.ts'
+
+/** The user's factory, called once at once: what it returns tells whether it is one, and serves at first. */
+export class Factory {
+  readonly #make: () => unknown
+  #unused: Pool | Promise<Pool> | undefined
+
+  /** @throws UNSUPPORTED_CLIENT for a factory that returns anything but a new pool, or a promise. */
+  constructor(make: () => unknown) {
+    this.#make = make
+    this.#unused = this.#call()
+    // What failed before anybody needed it is tried again by whoever does.
+    if (this.#unused instanceof Promise) {
+      this.#unused.catch(() => {
+        this.#unused = undefined
+      })
+    }
+  }
+
+  /** The first pool, while it is unused; undefined with an async factory. */
+  get first(): Pool | undefined {
+    return this.#unused instanceof Promise ? undefined : this.#unused
+  }
+
+  /** A new pool. */
+  open(): Pool | Promise<Pool> {
+    const unused = this.#unused
+    this.#unused = undefined
+    return unused ?? this.#call()
+  }
+
+  #call(): Pool | Promise<Pool> {
+    const made = this.#make()
+    return made instanceof Promise ? made.then(verified) : verified(made)
+  }
+}
+
+function verified(value: unknown): Pool {
+  const unsupported = (what: string): PeriodicFlushError =>
+    new PeriodicFlushError('UNSUPPORTED_CLIENT', `Expected the factory to return a new pg.Pool, got ${what}`)
+  if (!isPgPool(value)) throw unsupported(shown(value))
+  if ('$flusher' in value) throw unsupported('one that is flushed already')
+  const pool = value as unknown as Pool & { readonly Client: { readonly prototype: object } }
+  // Only libpq's client has this, and pg-pool tells them apart by it too.
+  if ('isConnected' in pool.Client.prototype) {
+    throw unsupported('one of pg.native, whose connections cannot be counted or dropped; use the JavaScript client')
+  }
+  if (pool.totalCount > 0 && !isOwned(pool)) {
+    throw unsupported('one that has connected already; each flush connects and checks it itself')
+  }
+  return pool
+}

@@ -1,0 +1,2 @@
+export type { FlushingPool } from './pool.ts'
+export { withPeriodicFlush } from './pool.ts'

@@ -1,0 +1,155 @@
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Endpoint } from '@periodic-flush/core'
+
+/** What this file needs of a `pg.Pool`, told by its shape: there may be several copies of the package. */
+export interface PgPool {
+  readonly options: PgPoolOptions
+  readonly totalCount: number
+  readonly idleCount: number
+  readonly waitingCount: number
+  connect(): Promise<PgPoolClient>
+  query(text: string): Promise<{ readonly rows: readonly unknown[] }>
+  on(event: 'error', listener: () => void): unknown
+  on(event: 'connect', listener: (client: PgPoolClient) => void): unknown
+  end(): Promise<void>
+}
+
+interface PgPoolClient {
+  release(destroy?: boolean): void
+  on(event: 'end' | 'error', listener: () => void): unknown
+}
+
+interface PgPoolOptions {
+  readonly max: number
+  /** In `pg` also one that is ready to connect; the types know only the function. */
+  stream?: unknown
+}
+
+type Streams = (config?: unknown) => Duplex | undefined
+
+/** The client class of a pool; every pool has it, though its types do not tell. */
+interface WithClient {
+  readonly Client: new (config: object) => { readonly host?: string; readonly port: number }
+}
+
+/** Whether something is a pool of node-postgres. */
+export function isPgPool(value: unknown): value is PgPool {
+  if (typeof value !== 'object' || value === null) return false
+  const { options, totalCount, connect, end } = value as Partial<PgPool>
+  const isPool = typeof totalCount === 'number' && typeof connect === 'function' && typeof end === 'function'
+  return isPool && typeof options === 'object' && typeof options.max === 'number'
+}
+
+/**
+ * A pool whose sockets we own: they can be counted, and dropped without waiting for a server that answers nothing
+ * (node-postgres has no way to do so).
+ *
+ * The pool must be new: connections that it has already are not known here.
+ */
+export class OwnedPool {
+  readonly pool: PgPool
+  /** The pool's options as its owner gave them, without what is put into them here. */
+  readonly told: PgPoolOptions
+  readonly #sockets = new Set<Duplex>()
+  /** Who waits for a socket to close. */
+  readonly #closings: (() => void)[] = []
+  #endpoints: readonly Endpoint[] | undefined
+
+  constructor(pool: PgPool) {
+    this.pool = pool
+    // With the password, which pg keeps out of sight by a property that a spread would miss.
+    this.told = Object.defineProperties({ max: pool.options.max }, Object.getOwnPropertyDescriptors(pool.options))
+    const own = pool.options.stream as Duplex | Streams | undefined
+    const stream: Streams = (config) => this.#track((typeof own === 'function' ? own(config) : own) ?? new Socket())
+    // pg reads this for each connection that it opens.
+    pool.options.stream = stream
+    // An idle connection of a retired pool may die with nobody left to hear, and so may one that is checked out and is
+    // cut: neither must end the process. Whoever waits on it hears of it all the same.
+    pool.on('error', () => {})
+    pool.on('connect', (client) => client.on('error', () => {}))
+  }
+
+  get connections(): number {
+    return this.#sockets.size
+  }
+
+  get peers(): readonly string[] {
+    return [...this.#sockets].flatMap((socket) =>
+      socket instanceof Socket && socket.remoteAddress !== undefined
+        ? [`${socket.remoteAddress}:${socket.remotePort}`]
+        : [],
+    )
+  }
+
+  /** Where pg would connect: from a connection string, single options, PG* variables or its defaults. */
+  get endpoints(): readonly Endpoint[] {
+    this.#endpoints ??= this.#resolve()
+    return this.#endpoints
+  }
+
+  /** Asks one statement; when `signal` aborts, every socket is dropped. */
+  async ask(text: string, signal: AbortSignal): Promise<readonly unknown[]> {
+    const abort = (): void => this.cut()
+    signal.throwIfAborted()
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      return (await this.pool.query(text)).rows
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  /** Holds `count` connections at once, then gives them back. */
+  async warm(count: number, signal: AbortSignal): Promise<void> {
+    const held: PgPoolClient[] = []
+    try {
+      while (held.length < count && !signal.aborted) held.push(await this.pool.connect())
+    } finally {
+      for (const connection of held) connection.release()
+    }
+  }
+
+  /** Closes up to `count` idle connections; resolves when the server has seen them off. */
+  async shrink(count: number): Promise<void> {
+    const closings: Promise<void>[] = []
+    // A checkout takes its idle connection only at the next tick, and counts as waiting until then.
+    while (closings.length < count && this.pool.idleCount > this.pool.waitingCount) closings.push(this.#closeIdle())
+    await Promise.all(closings)
+  }
+
+  /** Resolves when no socket is left: the pool's own `end()` does not wait for that. */
+  async closed(): Promise<void> {
+    while (this.#sockets.size > 0) await new Promise<void>((resolve) => this.#closings.push(resolve))
+  }
+
+  /** Drops every socket, and lets the pool clear its timers. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy()
+    // Ended already, or ending: there is nothing more to do.
+    this.pool.end().catch(() => {})
+  }
+
+  async #closeIdle(): Promise<void> {
+    const client = await this.pool.connect()
+    const ended = new Promise<void>((resolve) => client.on('end', resolve))
+    client.release(true)
+    await ended
+  }
+
+  #track(socket: Duplex): Duplex {
+    this.#sockets.add(socket)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      for (const resolve of this.#closings.splice(0)) resolve()
+    })
+    return socket
+  }
+
+  #resolve(): readonly Endpoint[] {
+    const { Client } = this.pool as PgPool & WithClient
+    // It only resolves its options; without a stream of its own it would seem to be one more connection.
+    const { host, port } = new Client({ ...this.told, stream: new Socket() })
+    return host === undefined || host.startsWith('/') ? [] : [{ host, port }]
+  }
+}

@@ -1,0 +1,48 @@
+import type { Lease } from '@periodic-flush/core'
+import type { Pool } from 'pg'
+import type { Use } from './turns.ts'
+
+/** A callback as pg takes it. */
+export type Settle = (error: Error | undefined, result?: unknown) => void
+
+/** The one form of `query` that all others come down to. */
+interface Queryable {
+  query(config: unknown, values: unknown, settle: Settle): void
+}
+
+/**
+ * A statement that needs a connection for no longer than itself: it holds its lease until it is answered.
+ *
+ * The pool's own callback form does the work: it makes no promise, so that there is only the one that the caller gets.
+ */
+export class PooledQuery implements Use {
+  readonly kind = 'query'
+  readonly #config: unknown
+  readonly #values: unknown
+  /** Undefined once it has been called. */
+  #settle: Settle | undefined
+
+  constructor(config: unknown, values: unknown, settle: Settle) {
+    this.#config = config
+    this.#values = values
+    this.#settle = settle
+  }
+
+  start(lease: Lease<Pool>): void {
+    const pool = lease.client as Queryable
+    pool.query(this.#config, this.#values, (error, result) => {
+      lease.release()
+      this.#end(error, result)
+    })
+  }
+
+  cut(error: Error): void {
+    this.#end(error)
+  }
+
+  #end(error: Error | undefined, result?: unknown): void {
+    const settle = this.#settle
+    this.#settle = undefined
+    settle?.(error, result)
+  }
+}

@@ -1,0 +1,63 @@
+import { type Flusher, type Holder, type Lease, PeriodicFlushError } from '@periodic-flush/core'
+import type { Pool } from 'pg'
+
+/** Something that begins when it gets a lease, and that `cut` settles while it has none. */
+export interface Use extends Holder {
+  cut(error: Error): void
+  start(lease: Lease<Pool>): void
+}
+
+/** Gives leases to uses, at once or in turn, and knows who waits: in the pools themselves nobody does. */
+export class Turns {
+  readonly #flusher: Flusher<Pool>
+  #waiting = 0
+  #allServed = (): void => {}
+
+  constructor(flusher: Flusher<Pool>) {
+    this.#flusher = flusher
+  }
+
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** Starts a use, or cuts it with the error that says why it cannot start. */
+  give(use: Use, timeoutMs: number | undefined): void {
+    let lease: Lease<Pool> | undefined
+    try {
+      lease = this.#flusher.tryAcquire(use)
+    } catch (error) {
+      use.cut(error as Error)
+      return
+    }
+    if (lease === undefined) this.#wait(use, timeoutMs)
+    else use.start(lease)
+  }
+
+  /** Resolves once nobody waits. */
+  async allServed(): Promise<void> {
+    if (this.#waiting === 0) return
+    await new Promise<void>((resolve) => {
+      this.#allServed = resolve
+    })
+  }
+
+  #wait(use: Use, timeoutMs: number | undefined): void {
+    this.#waiting++
+    this.#flusher.acquire(use, { timeoutMs }).then(
+      (lease) => {
+        this.#served()
+        use.start(lease)
+      },
+      (error: Error) => {
+        this.#served()
+        const late = error instanceof PeriodicFlushError && error.code === 'TIMEOUT'
+        use.cut(late ? new Error('timeout exceeded when trying to connect') : error)
+      },
+    )
+  }
+
+  #served(): void {
+    if (--this.#waiting === 0) this.#allServed()
+  }
+}

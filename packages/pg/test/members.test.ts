@@ -1,0 +1,201 @@
+import { EventEmitter } from 'node:events'
+import { inspect } from 'node:util'
+import pg from 'pg'
+import { describe, expect, test } from 'vitest'
+import { withPeriodicFlush } from '../src/index.ts'
+import { reasonOf, stage, until } from './stage.ts'
+
+const on = stage()
+
+/** The public members of a pool that are not an EventEmitter's. */
+function membersOf(pool: pg.Pool): string[] {
+  const members = new Set(Object.keys(pool))
+  for (let at = Object.getPrototypeOf(pool); at !== EventEmitter.prototype; at = Object.getPrototypeOf(at)) {
+    for (const name of Object.getOwnPropertyNames(at)) members.add(name)
+  }
+  return [...members].filter((name) => !name.startsWith('_') && name !== 'constructor').sort()
+}
+
+describe('a flushing pool', () => {
+  test('is a Pool to whoever asks', async () => {
+    const pool = on.flushing()
+    expect(pool).toBeInstanceOf(pg.Pool)
+    expect(Object.getPrototypeOf(pool).constructor.name).toContain('Pool')
+    expect('then' in pool).toBe(false)
+    expect(await pool).toBe(pool)
+  })
+
+  test('knows every public member that the pinned version of pg has', () => {
+    // A member that a new version brings must be thought of: it would act on a pool that never connects.
+    expect(membersOf(on.native())).toEqual(
+      [
+        ...['Client', 'Promise', 'log', 'options', 'ending', 'ended'],
+        ...['connect', 'end', 'newClient', 'query'],
+        ...['expiredCount', 'idleCount', 'totalCount', 'waitingCount'],
+      ].sort(),
+    )
+    const disposes = (pool: object) => Symbol.asyncDispose in pool
+    expect(disposes(on.flushing())).toBe(disposes(on.native()))
+  })
+
+  test('shows the Client, Promise and log of the factory’s pool', () => {
+    class OwnClient extends pg.Client {}
+    const log = () => {}
+    const pool = on.flushing({ Client: OwnClient, log })
+    expect(pool).toMatchObject({ Client: OwnClient, log, Promise })
+  })
+
+  test('refuses newClient, which is pg-pool’s own', () => {
+    expect(() => Reflect.get(on.flushing(), 'newClient').call(undefined)).toThrow(
+      expect.objectContaining({ code: 'UNSUPPORTED_CLIENT', message: expect.stringContaining('pool.connect()') }),
+    )
+  })
+
+  test('counts clients as a native pool does, over all generations', async () => {
+    const pool = on.flushing({ max: 2 })
+    const native = on.native({ max: 2 })
+    const figures = ({ totalCount, idleCount, waitingCount, expiredCount }: pg.Pool) => ({
+      ...{ totalCount, idleCount, waitingCount, expiredCount },
+    })
+    for (const step of [
+      async (of: pg.Pool) => void (await of.query('select 1')),
+      async (of: pg.Pool) => void (await Promise.all([of.query('select 1'), of.query('select 1')])),
+    ]) {
+      await step(native)
+      await step(pool)
+      expect(figures(pool)).toEqual(figures(native))
+    }
+    const held = [await pool.connect(), await pool.connect()]
+    const waiting = pool.query('select 1')
+    expect(figures(pool)).toEqual({ totalCount: 2, idleCount: 0, waitingCount: 1, expiredCount: 0 })
+    await pool.$flush({ wait: 'swapped' })
+    await waiting
+    expect(figures(pool)).toEqual({ totalCount: 3, idleCount: 1, waitingCount: 0, expiredCount: 0 })
+    for (const client of held) client.release()
+    await until(() => pool.totalCount === 1)
+  })
+
+  test('counts clients that outlived maxLifetimeSeconds', async () => {
+    const pool = on.flushing({ maxLifetimeSeconds: 0.05 })
+    const client = await pool.connect()
+    await until(() => pool.expiredCount === 1)
+    client.release()
+    expect(pool).toMatchObject({ expiredCount: 0, totalCount: 0 })
+  })
+
+  test('shows one options object; what is written to it holds for every later pool', async () => {
+    const pool = on.flushing({ max: 3, application_name: 'first' })
+    const { options } = pool
+    expect(options).toMatchObject({ max: 3, application_name: 'first', idleTimeoutMillis: 10_000 })
+    expect(Object.keys(options)).toEqual(Object.keys(on.native({ max: 3, application_name: 'first' }).options))
+    Object.assign(options, { application_name: 'second' })
+    await pool.query('select 1')
+    await pool.$flush()
+    expect(pool.options).toBe(options)
+    expect(options).toMatchObject({ max: 3, application_name: 'second' })
+    const { rows } = await pool.query(`select current_setting('application_name') as name`)
+    expect(rows).toEqual([{ name: 'second' }])
+  })
+
+  test('shows options that a client of one’s own can be made of, which is not counted', async () => {
+    const url = new URL(on.server.url())
+    const parts = { host: url.hostname, port: Number(url.port), user: url.username, password: url.password }
+    const pool = on.flushing({ ...parts, connectionString: undefined, database: 'postgres' })
+    await pool.query('select 1')
+    const client = new pg.Client(pool.options)
+    await client.connect()
+    expect(pool.$flusher.stats().connections).toBe(1)
+    await pool.$flusher.close()
+    await expect(client.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
+    await client.end()
+  })
+
+  test('shows no password', async () => {
+    const pool = on.flushing()
+    await pool.query('select 1')
+    const { password } = new URL(on.server.url())
+    expect(inspect(pool, { depth: 9 })).toContain('FlushingPool')
+    for (const shown of [inspect(pool, { depth: 9 }), JSON.stringify(pool), inspect(pool.$flusher, { depth: 9 })]) {
+      expect(shown).not.toContain(`:${password}@`)
+    }
+  })
+})
+
+describe('end', () => {
+  test('waits for what runs and what waits; then use fails in pg’s own words', async () => {
+    const pool = on.flushing({ max: 1 })
+    const client = await pool.connect()
+    const waiting = pool.query('select 2 as two')
+    const ended = pool.end()
+    expect(pool).toMatchObject({ ending: true, ended: false })
+    const use = 'Cannot use a pool after calling end on the pool'
+    await expect(pool.query('select 1')).rejects.toThrow(use)
+    await expect(pool.connect()).rejects.toThrow(use)
+    await expect(pool.end()).rejects.toThrow('Called end on pool more than once')
+    await client.query('select 1')
+    client.release()
+    expect((await waiting).rows).toEqual([{ two: 2 }])
+    await ended
+    expect(pool).toMatchObject({ ended: true, totalCount: 0 })
+    expect(pool.$flusher.stats().state).toBe('closed')
+  })
+
+  test('calls back', async () => {
+    const pool = on.flushing()
+    await pool.query('select 1')
+    await new Promise<void>((resolve) => pool.end(resolve))
+    const error = await new Promise((resolve) => pool.end(resolve as () => void))
+    expect(error).toMatchObject({ message: 'Called end on pool more than once' })
+    expect(await on.server.backends()).toEqual([])
+  })
+})
+
+describe('withPeriodicFlush', () => {
+  test('refuses what is no factory of new pools', async () => {
+    const refused = (what: string) =>
+      expect.objectContaining({ code: 'UNSUPPORTED_CLIENT', message: expect.stringContaining(what) })
+    // @ts-expect-error: a pool is not a factory
+    expect(() => withPeriodicFlush(on.native())).toThrow('Expected a function that returns a pg.Pool, got an object')
+    // @ts-expect-error: a client is not a pool
+    expect(() => withPeriodicFlush(() => new pg.Client())).toThrow(refused('got an object'))
+    // @ts-expect-error: a number is not a pool
+    expect(() => withPeriodicFlush(() => 7)).toThrow(refused('got 7'))
+    expect(() => withPeriodicFlush(() => on.flushing())).toThrow(refused('flushed already'))
+    const connected = on.native()
+    await connected.query('select 1')
+    expect(() => withPeriodicFlush(() => connected)).toThrow(refused('connected already'))
+    class NativeClient extends pg.Client {
+      isConnected() {}
+    }
+    expect(() => withPeriodicFlush(() => on.native({ Client: NativeClient }))).toThrow(refused('pg.native'))
+    const late = withPeriodicFlush(async () => on.flushing(), { intervalMs: false })
+    expect(await reasonOf(late.query('select 1'))).toEqual(refused('flushed already'))
+    // @ts-expect-error: unknown option
+    expect(() => withPeriodicFlush(() => on.native(), { interval: 3 })).toThrow('Unknown option `interval`')
+  })
+
+  test('with an async factory shows no options until the first opening', async () => {
+    const pool = withPeriodicFlush(async () => on.native({ max: 2 }), { intervalMs: false })
+    const { options } = pool
+    expect({ ...options }).toEqual({})
+    expect((await Promise.all([1, 2, 3].map(() => pool.query('select 1')))).length).toBe(3)
+    expect(pool.options).toBe(options)
+    expect(options.max).toBe(2)
+    await pool.end()
+  })
+
+  test('an async factory that fails fails its first use, and is asked again by the next', async () => {
+    let failures = 2
+    const pool = withPeriodicFlush(
+      async () => {
+        if (failures-- > 0) throw new Error('no credentials yet')
+        return on.native()
+      },
+      { intervalMs: false },
+    )
+    await new Promise((resolve) => setImmediate(resolve))
+    await expect(pool.query('select 1')).rejects.toThrow('no credentials yet')
+    await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
+    await pool.end()
+  })
+})
