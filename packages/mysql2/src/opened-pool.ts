@@ -1,20 +1,21 @@
 import { type Connected, type Connection, type NativePool, noop } from './native.ts'
 import { Sockets } from './sockets.ts'
 
-/** The events of a pool that concern one of its connections. */
-export const CONNECTION_EVENTS = ['connection', 'acquire', 'release'] as const
-
 /** Hears of what happens to the connections of a pool. */
-export type Forward = (event: (typeof CONNECTION_EVENTS)[number], connection: Connection) => void
+export type Forward = (event: 'connection' | 'acquire' | 'release', connection: Connection) => void
 
-/** One pool with its sockets, its idle connections, and who has borrowed which. */
+/** How one connection stands. */
+interface Standing {
+  state: 'idle' | 'busy' | 'lost'
+  /** What to call when it is back or lost, while somebody has borrowed it. */
+  over: (() => void) | undefined
+}
+
+/** One pool with its sockets, and how each of its connections stands. */
 export class OpenedPool {
   readonly native: NativePool
   readonly sockets: Sockets
-  readonly #idle = new Set<Connection>()
-  /** What to call when a borrowed connection is back or lost. */
-  readonly #loans = new WeakMap<Connection, () => void>()
-  readonly #lost = new WeakSet<Connection>()
+  readonly #connections = new Map<Connection, Standing>()
   #retiring = false
 
   constructor(native: NativePool, forward: Forward) {
@@ -25,15 +26,18 @@ export class OpenedPool {
     native.config.queueLimit = 0
     this.#watchReturns()
     native.on('connection', (connection: Connection) => {
-      const lost = () => this.#lost.add(connection)
-      connection.once('end', lost)
-      // Also so that an error with nobody left to hear it does not end the process.
-      connection.on('error', lost)
+      this.#adopt(connection)
+      forward('connection', connection)
     })
-    for (const event of CONNECTION_EVENTS) native.on(event, (connection: Connection) => forward(event, connection))
-    native.on('acquire', (connection: Connection) => this.#idle.delete(connection))
+    native.on('acquire', (connection: Connection) => {
+      const standing = this.#connections.get(connection)
+      if (standing?.state === 'idle') standing.state = 'busy'
+      forward('acquire', connection)
+    })
     native.on('release', (connection: Connection) => {
-      this.#idle.add(connection)
+      const standing = this.#connections.get(connection)
+      if (standing?.state === 'busy') standing.state = 'idle'
+      forward('release', connection)
       if (this.#retiring) this.#end(connection).catch(noop)
     })
   }
@@ -41,8 +45,9 @@ export class OpenedPool {
   /** Borrows a connection; `over` is called once it is back or lost, or none was to be had. */
   borrow(over: () => void, callback: Connected): void {
     this.native.getConnection((error, connection) => {
-      if (connection === undefined || this.#lost.has(connection)) over()
-      else this.#loans.set(connection, over)
+      const standing = connection && this.#connections.get(connection)
+      if (standing?.state === 'busy') standing.over = over
+      else over()
       callback(error, connection)
     })
   }
@@ -67,13 +72,14 @@ export class OpenedPool {
 
   /** Closes up to `count` idle connections; resolves when the server has seen them off. */
   async shrink(count: number): Promise<void> {
-    await Promise.all([...this.#idle].slice(0, count).map((connection) => this.#end(connection)))
+    const idle = [...this.#connections].flatMap(([connection, { state }]) => (state === 'idle' ? [connection] : []))
+    await Promise.all(idle.slice(0, count).map((connection) => this.#end(connection)))
   }
 
   /** Closes what is idle now, and from now on whatever becomes so; resolves when the former is closed. */
   async retire(): Promise<void> {
     this.#retiring = true
-    await this.shrink(this.#idle.size)
+    await this.shrink(this.#connections.size)
   }
 
   /** Closes everything; resolves when the server has seen it off. */
@@ -92,7 +98,8 @@ export class OpenedPool {
 
   /** Says farewell, as `destroy()` does not: the server would log an aborted connection at each flush. */
   async #end(connection: Connection): Promise<void> {
-    this.#idle.delete(connection)
+    const standing = this.#connections.get(connection)
+    if (standing !== undefined) standing.state = 'lost'
     const closed = new Promise<void>((resolve) => connection.stream.once('close', () => resolve()))
     connection.config.gracefulEnd = true
     connection.end()
@@ -105,17 +112,35 @@ export class OpenedPool {
     })
   }
 
+  #adopt(connection: Connection): void {
+    const standing: Standing = { state: 'busy', over: undefined }
+    this.#connections.set(connection, standing)
+    const lose = () => {
+      standing.state = 'lost'
+      this.#connections.delete(connection)
+      giveBack(standing)
+    }
+    connection.once('end', lose)
+    // Also so that an error with nobody left to hear it does not end the process.
+    connection.on('error', lose)
+    connection.stream.once('close', lose)
+  }
+
   /** All ways back lead through `releaseConnection`: release, destroy, end, and the loss of the connection. */
   #watchReturns(): void {
     const { native } = this
-    const giveBack = native.releaseConnection
+    const release = native.releaseConnection
     native.releaseConnection = (connection) => {
-      this.#idle.delete(connection)
-      giveBack.call(native, connection)
-      const over = this.#loans.get(connection)
-      if (over === undefined) return
-      this.#loans.delete(connection)
-      over()
+      release.call(native, connection)
+      const standing = this.#connections.get(connection)
+      if (standing !== undefined) giveBack(standing)
     }
   }
+}
+
+/** Nobody has borrowed it any more. */
+function giveBack(standing: Standing): void {
+  const { over } = standing
+  standing.over = undefined
+  over?.()
 }
