@@ -37,6 +37,8 @@ export class Room<Client> {
 
   /** A lease has ended or a connection has closed: whoever waits for room looks again. */
   vacated(): void {
+    // Seldom anybody does, and this is on the way of every release that serves a waiting caller.
+    if (this.#vacancies.size === 0) return
     const vacancies = [...this.#vacancies]
     this.#vacancies.clear()
     for (const resolve of vacancies) resolve()

@@ -5,7 +5,7 @@ import { TestingError } from './errors.ts'
 
 const run = promisify(execFile)
 
-/** Whom to run PostgreSQL as: nothing to change for most of us, another account for root, whom it refuses. */
+/** Whom to run servers as: nothing to change for most of us, another account for root, whom they refuse. */
 export interface Account {
   readonly uid?: number
   readonly gid?: number
@@ -20,6 +20,6 @@ export async function findAccount(): Promise<Account> {
   }
   throw new TestingError(
     'START_FAILED',
-    'PostgreSQL refuses to run as root, and this machine has neither an account "postgres" nor "nobody" to run it as',
+    'Database servers refuse to run as root, and this machine has neither an account "postgres" nor "nobody" to run it as',
   )
 }

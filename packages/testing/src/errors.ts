@@ -13,7 +13,7 @@ export type TestingErrorCode =
 
 /**
  * The error of this package: `code` says which of the known things went wrong, `cause` is what lies below it.
- * Wrong arguments are a `TypeError` or `RangeError` instead, and a failed query keeps PostgreSQL's own error.
+ * Wrong arguments are a `TypeError` or `RangeError` instead, and a failed query keeps the server's own error.
  */
 export class TestingError extends Error {
   override readonly name = 'TestingError'

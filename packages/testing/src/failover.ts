@@ -1,10 +1,21 @@
+import { type DatabaseServer, uniqueName } from './database-server.ts'
 import { TestingError } from './errors.ts'
-import { expectOptions, label } from './expectation.ts'
+import { type Expectation, expectOptions, label } from './expectation.ts'
+import { mariadb } from './mariadb.ts'
+import type { MariadbServer } from './mariadb-server.ts'
 import { type MovableName, movableName } from './names.ts'
-import { connectionUrl, type PostgresServer, type UrlOptions, uniqueName } from './postgres-server.ts'
-import { type ServerOptions, serverOptions, startPostgresServers } from './servers.ts'
+import { type PostgresOptions, postgres } from './postgres.ts'
+import type { PostgresServer } from './postgres-server.ts'
+import { type ServerKind, type ServerOptions, startAll } from './servers.ts'
 
-export interface FailoverPairOptions extends ServerOptions {
+export interface FailoverPairOptions extends PostgresOptions {
+  readonly engine?: 'postgres'
+  /** The host name to connect to. Default: `db.periodic-flush.test`. */
+  readonly name?: string
+}
+
+export interface MariadbFailoverPairOptions extends ServerOptions {
+  readonly engine: 'mariadb'
   /** The host name to connect to. Default: `db.periodic-flush.test`. */
   readonly name?: string
 }
@@ -12,14 +23,14 @@ export interface FailoverPairOptions extends ServerOptions {
 const hosts = { blue: '127.0.0.1', green: '127.0.0.2' } as const
 
 /**
- * Two PostgreSQL servers on one port behind a name that can be moved, made by `failoverPair`.
+ * Two servers on one port behind a name that can be moved, made by `failoverPair`.
  * They do not replicate: what is to be found after a move must be written to both, as `query` does.
  */
-export class FailoverPair implements AsyncDisposable {
+export class FailoverPair<Server extends DatabaseServer = PostgresServer> implements AsyncDisposable {
   /** The server at 127.0.0.1, where the name points at first. */
-  readonly blue: PostgresServer
+  readonly blue: Server
   /** The server at 127.0.0.2. */
-  readonly green: PostgresServer
+  readonly green: Server
   /** The name itself: its look-ups can also fail, hang, or be counted. */
   readonly name: MovableName
   readonly port: number
@@ -29,7 +40,7 @@ export class FailoverPair implements AsyncDisposable {
   #stopping: Promise<void> | undefined
 
   /** @internal */
-  constructor(name: MovableName, blue: PostgresServer, green: PostgresServer) {
+  constructor(name: MovableName, blue: Server, green: Server) {
     this.name = name
     this.blue = blue
     this.green = green
@@ -40,7 +51,7 @@ export class FailoverPair implements AsyncDisposable {
   }
 
   /** The server that the name points at now; throws if it was moved to an address of neither. */
-  get serving(): PostgresServer {
+  get serving(): Server {
     const server = [this.blue, this.green].find(({ host }) => host === this.name.addresses[0])
     if (server) return server
     throw new TestingError(
@@ -50,8 +61,8 @@ export class FailoverPair implements AsyncDisposable {
   }
 
   /** The connection URL with the name as host; the options are those of a server's `url`. */
-  url(options: UrlOptions = {}): string {
-    return connectionUrl({ ...this, host: this.name.name }, options)
+  url(options?: Parameters<Server['url']>[0]): string {
+    return this.blue.url({ host: this.name.name, ...options })
   }
 
   /** Fails over: new connections to the name go to that server; those that are open stay where they are. */
@@ -66,7 +77,7 @@ export class FailoverPair implements AsyncDisposable {
     return name
   }
 
-  /** Runs the same SQL on both servers, as `PostgresServer.query` does, and gives the rows of each. */
+  /** Runs the same SQL on both servers, as a server's `query` does, and gives the rows of each. */
   async query<Row extends object = Record<string, unknown>>(
     text: string,
     values?: readonly unknown[],
@@ -92,17 +103,35 @@ export class FailoverPair implements AsyncDisposable {
   }
 }
 
+const engine: Expectation = {
+  type: 'string',
+  expected: "'postgres' or 'mariadb'",
+  holds: (value: string) => value === 'postgres' || value === 'mariadb',
+}
+
 /**
- * Starts two PostgreSQL servers, blue and green, on one port at 127.0.0.1 and 127.0.0.2, behind a name that points at
- * blue and can be moved. If anything of it fails, nothing is left of it. On macOS the second address has to be added
- * once: `sudo ifconfig lo0 alias 127.0.0.2 up`.
+ * Starts two PostgreSQL servers (or, with `engine: 'mariadb'`, two of MariaDB), blue and green, on one port at 127.0.0.1
+ * and 127.0.0.2, behind a name that points at blue and can be moved. If anything of it fails, nothing is left of it. On
+ * macOS the second address has to be added once: `sudo ifconfig lo0 alias 127.0.0.2 up`.
  */
-export async function failoverPair(options: FailoverPairOptions = {}): Promise<FailoverPair> {
-  expectOptions(options, { name: label, ...serverOptions })
-  const { name: hostName = 'db.periodic-flush.test', ...rest } = options
+export function failoverPair(options: MariadbFailoverPairOptions): Promise<FailoverPair<MariadbServer>>
+export function failoverPair(options?: FailoverPairOptions): Promise<FailoverPair>
+export async function failoverPair(
+  options: FailoverPairOptions | MariadbFailoverPairOptions = {},
+): Promise<FailoverPair | FailoverPair<MariadbServer>> {
+  if (options?.engine === 'mariadb') return await startPair(mariadb, options)
+  return await startPair(postgres, options)
+}
+
+async function startPair<Server extends DatabaseServer, Options extends ServerOptions>(
+  kind: ServerKind<Server, Options>,
+  options: Options & { readonly engine?: string; readonly name?: string },
+): Promise<FailoverPair<Server>> {
+  expectOptions(options, { name: label, engine, ...kind.expected })
+  const { name: hostName = 'db.periodic-flush.test' } = options
   const name = movableName(hostName, hosts.blue)
   try {
-    const servers = await startPostgresServers([hosts.blue, hosts.green], { ...rest, names: ['blue', 'green'] })
+    const servers = await startAll(kind, [hosts.blue, hosts.green], options, ['blue', 'green'])
     const [blue, green] = servers
     if (blue === undefined || green === undefined) throw new TypeError('Expected two servers for two hosts')
     return new FailoverPair(name, blue, green)

@@ -1,10 +1,17 @@
-import { randomBytes } from 'node:crypto'
-import { isIPv6 } from 'node:net'
 import { Client, type ClientConfig, escapeIdentifier, Pool } from 'pg'
-import { TestingError } from './errors.ts'
+import {
+  type Backend,
+  type BackendFilter,
+  connectionUrl,
+  type DatabaseServer,
+  type Endpoint,
+  type ServerDescription,
+  type UrlOptions,
+  uniqueName,
+} from './database-server.ts'
 import { expectOptions, expectValue, identifier, label } from './expectation.ts'
-import type { Postmaster } from './postmaster.ts'
-import { superuser } from './template.ts'
+import { superuser } from './postgres-engine.ts'
+import type { ServerProcess } from './server-process.ts'
 
 /** What the own connections of a server's handle are called, so that `backends()` can leave them out. */
 export const ownApplicationName = 'periodic-flush-testing'
@@ -13,37 +20,21 @@ export const ownApplicationName = 'periodic-flush-testing'
 const maintenanceDatabase = 'postgres'
 
 /** One client's connection, as the server itself sees it in `pg_stat_activity`. */
-export interface Backend {
-  readonly pid: number
+export interface PostgresBackend extends Backend {
   readonly applicationName: string
-  readonly database: string | null
-  readonly user: string | null
   /** `active`, `idle`, `idle in transaction` … */
   readonly state: string | null
-  /** The statement that it executes, or executed last. */
-  readonly query: string
   readonly backendStart: Date
 }
 
 /** Which backends: those for which everything given here is true, so none given means all. */
-export interface BackendFilter {
-  readonly database?: string
-  readonly user?: string
+export interface PostgresBackendFilter extends BackendFilter {
   readonly applicationName?: string
 }
 
 /** What to put into a connection URL instead of the server's own. */
-export interface UrlOptions {
-  readonly host?: string
-  readonly database?: string
+export interface PostgresUrlOptions extends UrlOptions {
   readonly applicationName?: string
-}
-
-export interface PostgresServerDescription {
-  readonly host: string
-  readonly port: number
-  readonly name: string
-  readonly database: string
 }
 
 /**
@@ -54,7 +45,7 @@ export interface PostgresServerDescription {
  * `TestingError` while it is frozen (code `FROZEN`) or after its end (`STOPPED`), instead of waiting for an answer
  * that cannot come; a question that was under way when the server froze is answered after `thaw`.
  */
-export class PostgresServer implements AsyncDisposable {
+export class PostgresServer implements DatabaseServer {
   readonly host: string
   readonly port: number
   /** What it is called in errors. */
@@ -63,13 +54,13 @@ export class PostgresServer implements AsyncDisposable {
   readonly password: string = superuser.password
   /** The database that `url` and `query` mean when none is named. */
   readonly database: string
-  readonly #postmaster: Postmaster
+  readonly #process: ServerProcess
   readonly #pool: Pool
   #stopping: Promise<void> | undefined
 
   /** @internal */
-  constructor(postmaster: Postmaster, { host, port, name, database }: PostgresServerDescription) {
-    this.#postmaster = postmaster
+  constructor(process: ServerProcess, { host, port, name, database }: ServerDescription) {
+    this.#process = process
     this.host = host
     this.port = port
     this.name = name
@@ -81,18 +72,17 @@ export class PostgresServer implements AsyncDisposable {
 
   /** The process id of the postmaster. */
   get pid(): number {
-    return this.#postmaster.pid
+    return this.#process.pid
   }
 
   /** `running`, `frozen` by `freeze`, or `stopped`, by `stop` or in any other way. */
   get state(): 'running' | 'frozen' | 'stopped' {
-    if (this.#stopping !== undefined || this.#postmaster.state === 'ended') return 'stopped'
-    return this.#postmaster.state
+    return this.#process.state
   }
 
   /** The connection URL, with the password, of this server or of another host that leads to it. */
-  url(options: UrlOptions = {}): string {
-    return connectionUrl(this, options)
+  url(options: PostgresUrlOptions = {}): string {
+    return postgresUrl(this, options)
   }
 
   /**
@@ -106,7 +96,7 @@ export class PostgresServer implements AsyncDisposable {
   ): Promise<Row[]> {
     expectValue('text', text, label)
     expectValue('database', database, identifier)
-    this.#expectRunning()
+    this.#process.expectRunning()
     if (database === maintenanceDatabase) return rowsOf<Row>(await this.#pool.query(text, values && [...values]))
     // Not kept open: a connection would stand in the way of DROP DATABASE, or of using it as a template.
     const client = new Client(this.#config(database))
@@ -127,8 +117,8 @@ export class PostgresServer implements AsyncDisposable {
   }
 
   /** The connections of clients that the server has now, oldest first, without those of this object. */
-  async backends(filter: BackendFilter = {}): Promise<Backend[]> {
-    return await this.query<Backend>(
+  async backends(filter: PostgresBackendFilter = {}): Promise<PostgresBackend[]> {
+    return await this.query<PostgresBackend>(
       `select pid, application_name as "applicationName", datname as database, usename as user, state, query,
               backend_start as "backendStart"
        from pg_stat_activity where ${matching} order by backend_start, pid`,
@@ -141,7 +131,7 @@ export class PostgresServer implements AsyncDisposable {
    * Ends the connections of clients from the server's side, as an administrator or a failover does: they get SQLSTATE
    * 57P01. Resolves, once they are gone, with how many there were; one that takes longer than 5 s is not counted.
    */
-  async killBackends(filter: BackendFilter = {}): Promise<number> {
+  async killBackends(filter: PostgresBackendFilter = {}): Promise<number> {
     const killed = await this.query(
       // Materialized, since the planner would evaluate a condition that kills before those that choose.
       `with chosen as materialized (select pid from pg_stat_activity where ${matching})
@@ -157,14 +147,12 @@ export class PostgresServer implements AsyncDisposable {
    * kernel, and nothing is answered. Does nothing if it is frozen already.
    */
   async freeze(): Promise<void> {
-    this.#expectNotStopped()
-    this.#postmaster.freeze()
+    this.#process.freeze()
   }
 
   /** Lets a frozen server go on where it stood; it answers what it was asked meanwhile. */
   async thaw(): Promise<void> {
-    this.#expectNotStopped()
-    this.#postmaster.thaw()
+    this.#process.thaw()
   }
 
   /**
@@ -172,7 +160,7 @@ export class PostgresServer implements AsyncDisposable {
    * left; calling it again gives the same promise.
    */
   stop(): Promise<void> {
-    this.#stopping ??= Promise.all([this.#postmaster.stop(), this.#pool.end()]).then(() => undefined)
+    this.#stopping ??= Promise.all([this.#process.stop(), this.#pool.end()]).then(() => undefined)
     return this.#stopping
   }
 
@@ -185,45 +173,14 @@ export class PostgresServer implements AsyncDisposable {
     const { host, port, user, password } = this
     return { host, port, user, password, database, ssl: false, application_name: ownApplicationName }
   }
-
-  #expectRunning(): void {
-    this.#expectNotStopped()
-    if (this.state === 'frozen') throw new TestingError('FROZEN', `${this.#label()} is frozen: thaw it first`)
-  }
-
-  #expectNotStopped(): void {
-    if (this.state !== 'stopped') return
-    if (this.#stopping) throw new TestingError('STOPPED', `${this.#label()} is stopped`)
-    throw new TestingError('STOPPED', `${this.#label()} has ended by itself:\n${this.#postmaster.lastWords}`)
-  }
-
-  #label(): string {
-    const address = `${this.host}:${this.port}`
-    return this.name === address ? `PostgreSQL at ${address}` : `PostgreSQL "${this.name}" at ${address}`
-  }
 }
 
-/** A name for a database, a different one each time. */
-export function uniqueName(): string {
-  return `test_${randomBytes(8).toString('hex')}`
-}
-
-export interface Endpoint {
-  readonly host: string
-  readonly port: number
-  readonly user: string
-  readonly password: string
-  readonly database: string
-}
-
-/** The URL to connect to an endpoint with, or to what `options` name instead. */
-export function connectionUrl(endpoint: Endpoint, options: UrlOptions): string {
+/** The URL to connect to a PostgreSQL server with, or to what `options` name instead. */
+export function postgresUrl(endpoint: Endpoint, options: PostgresUrlOptions): string {
   expectOptions(options, { host: label, database: identifier, applicationName: label })
   const { host = endpoint.host, database = endpoint.database, applicationName } = options
-  const credentials = `${encodeURIComponent(endpoint.user)}:${encodeURIComponent(endpoint.password)}`
-  const authority = `${credentials}@${isIPv6(host) ? `[${host}]` : host}:${endpoint.port}`
   const query = applicationName === undefined ? '' : `?application_name=${encodeURIComponent(applicationName)}`
-  return `postgres://${authority}/${encodeURIComponent(database)}${query}`
+  return `${connectionUrl('postgres', { ...endpoint, host, database })}${query}`
 }
 
 const matching = `backend_type = 'client backend' and application_name <> '${ownApplicationName}'
@@ -231,7 +188,7 @@ const matching = `backend_type = 'client backend' and application_name <> '${own
   and ($2::text is null or usename = $2)
   and ($3::text is null or application_name = $3)`
 
-function matchingValues(filter: BackendFilter): (string | undefined)[] {
+function matchingValues(filter: PostgresBackendFilter): (string | undefined)[] {
   expectOptions(filter, { database: identifier, user: identifier, applicationName: label }, 'filter')
   return [filter.database, filter.user, filter.applicationName]
 }

@@ -10,7 +10,7 @@ import { Watchdog } from './watchdog.ts'
 
 /**
  * The one directory of this process for everything that it starts, under the watchdog's eyes from its first moment.
- * What lies in it belongs to the account that PostgreSQL runs as.
+ * What lies in it belongs to the account that servers run as.
  */
 export class Scratch {
   readonly directory: string
@@ -40,17 +40,18 @@ export class Scratch {
     return await this.#own(file)
   }
 
-  /** Starts a process as that account; it ends at the latest with this process. */
-  spawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  /** Starts a process as that account; it ends at the latest with this process, by `farewell` if it heeds that. */
+  spawn(
+    command: string,
+    args: readonly string[],
+    options: SpawnOptions,
+    farewell: NodeJS.Signals = 'SIGINT',
+  ): ChildProcess {
     if (this.#failure) {
       throw new TestingError('START_FAILED', `Cannot start /bin/sh: ${this.#failure.message}`, { cause: this.#failure })
     }
-    return this.#watchdog.spawn(command, args, {
-      ...options,
-      ...this.#account,
-      cwd: this.directory,
-      env: environment(),
-    })
+    const all = { ...options, ...this.#account, cwd: this.directory, env: environment() }
+    return this.#watchdog.spawn(command, args, all, farewell)
   }
 
   /** Runs a command to its end, and rejects with what it said on stderr when it fails. */
@@ -76,9 +77,9 @@ export class Scratch {
   }
 }
 
-/** What the user has set for PostgreSQL clients must not steer our servers, and their messages are in English. */
+/** What the user has set for database clients must not steer our servers, and their messages are in English. */
 function environment(): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([key]) => !/^(PG|LC_|LANG)/.test(key))
+  const own = Object.entries(process.env).filter(([key]) => !/^(PG|MYSQL|MARIADB|LC_|LANG)/.test(key))
   return { ...Object.fromEntries(own), LC_ALL: 'C' }
 }
 

@@ -1,4 +1,6 @@
 import { inspect } from 'node:util'
+import type { DatabaseServer, ServerDescription } from './database-server.ts'
+import type { Engine } from './engine.ts'
 import {
   type Expectation,
   expectOptions,
@@ -9,33 +11,42 @@ import {
   portNumber,
 } from './expectation.ts'
 import { freePort, isPortTaken } from './free-port.ts'
-import { PostgresServer } from './postgres-server.ts'
-import { type Authentication, Postmaster, reservedSettings } from './postmaster.ts'
+import { ServerProcess } from './server-process.ts'
 
 /** What all ways of starting servers take. */
 export interface ServerOptions {
   /** The port to listen on. Default: one that is free. */
   readonly port?: number
-  /** The database that `url` and `query` mean, created at the start. Default: `postgres`. */
+  /** The database that `url` and `query` mean, created at the start. Default: `postgres`, and `test` on MariaDB. */
   readonly database?: string
-  /** How clients log in: by password, or without any check. Default: `scram-sha-256`. */
-  readonly auth?: Authentication
   /** How many connections it takes. Minimum: 4. Default: 200. */
   readonly maxConnections?: number
-  /** Further settings, as in `postgresql.conf`: `{ wal_level: 'logical' }`. Default: none. */
+  /** Further settings, as in the server's configuration file: `{ wal_level: 'logical' }`. Default: none. */
   readonly settings?: Readonly<Record<string, string>>
 }
 
-export interface StartPostgresOptions extends ServerOptions {
+/** What starting a single server takes besides. */
+export interface SingleOptions {
   /** The address to listen on, one of this machine. Default: `127.0.0.1`. */
   readonly host?: string
   /** What the server is called in errors. Default: its address and port. */
   readonly name?: string
 }
 
-export interface StartPostgresServersOptions extends ServerOptions {
+/** What starting several servers takes besides. */
+export interface SeveralOptions {
   /** What the servers are called in errors, one for each host. Default: their address and port. */
   readonly names?: readonly string[]
+}
+
+/** A way to get servers of one kind, with their options `Options`. */
+export interface ServerKind<Server extends DatabaseServer, Options extends ServerOptions> {
+  engine(options: Options): Engine
+  /** The database that a server has from its first start. */
+  readonly database: string
+  /** What `Options` must be. */
+  readonly expected: Readonly<Record<string, Expectation>>
+  handle(process: ServerProcess, description: ServerDescription): Server
 }
 
 const connections: Expectation = {
@@ -44,51 +55,37 @@ const connections: Expectation = {
   holds: (value: number) => Number.isInteger(value) && value >= 4 && value <= 10_000,
 }
 
-const authentication: Expectation = {
-  type: 'string',
-  expected: "'scram-sha-256' or 'trust'",
-  holds: (value: string) => value === 'scram-sha-256' || value === 'trust',
+/** What `ServerOptions` must be, where these settings are taken already. */
+export function serverOptions(reserved: ReadonlySet<string>): Readonly<Record<string, Expectation>> {
+  const settings: Expectation = {
+    type: 'object',
+    expected: `an object of strings by the name of the setting, without ${[...reserved].join(', ')}`,
+    holds: (value: object) =>
+      Object.entries(value).every(
+        ([key, text]) => /^[a-z_][\w.]*$/i.test(key) && !reserved.has(key.toLowerCase()) && typeof text === 'string',
+      ),
+  }
+  return { port: portNumber, database: identifier, maxConnections: connections, settings }
 }
 
-const settings: Expectation = {
-  type: 'object',
-  expected: `an object of strings by the name of the setting, without ${[...reservedSettings].join(', ')}`,
-  holds: (value: object) =>
-    Object.entries(value).every(
-      ([key, text]) =>
-        /^[a-z_][\w.]*$/i.test(key) && !reservedSettings.has(key.toLowerCase()) && typeof text === 'string',
-    ),
-}
-
-/** What `ServerOptions` must be. */
-export const serverOptions = {
-  port: portNumber,
-  database: identifier,
-  auth: authentication,
-  maxConnections: connections,
-  settings,
-}
-
-/**
- * Starts one PostgreSQL server and resolves when it accepts connections, after about a second.
- * If it cannot start it rejects with a `TestingError` that holds the last lines of its log, and nothing is left of it.
- */
-export async function startPostgres(options: StartPostgresOptions = {}): Promise<PostgresServer> {
-  expectOptions(options, { host: ipAddress, name: label, ...serverOptions })
-  const { host = '127.0.0.1', name, ...rest } = options
-  const [server] = await startAll([host], rest, name === undefined ? [] : [name])
+/** Starts one server; see `startPostgres` for what it promises. */
+export async function startServer<Server extends DatabaseServer, Options extends ServerOptions>(
+  kind: ServerKind<Server, Options>,
+  options: Options & SingleOptions,
+): Promise<Server> {
+  expectOptions(options, { host: ipAddress, name: label, ...kind.expected })
+  const { host = '127.0.0.1', name } = options
+  const [server] = await startAll(kind, [host], options, name === undefined ? [] : [name])
   if (server === undefined) throw new TypeError('Expected one server for one host')
   return server
 }
 
-/**
- * Starts a PostgreSQL server on each of the hosts, all on one port and each with data of its own, so that a name that
- * moves from one address to another leads to another server. Starts all of them or, if one fails, none.
- */
-export async function startPostgresServers(
+/** Starts a server on each of the hosts; see `startPostgresServers` for what it promises. */
+export async function startServers<Server extends DatabaseServer, Options extends ServerOptions>(
+  kind: ServerKind<Server, Options>,
   hosts: readonly string[],
-  options: StartPostgresServersOptions = {},
-): Promise<PostgresServer[]> {
+  options: Options & SeveralOptions,
+): Promise<Server[]> {
   if (!Array.isArray(hosts)) throw new TypeError(`Expected \`hosts\` to be an array, got ${inspect(hosts)}`)
   if (hosts.length === 0) throw new RangeError('Expected `hosts` to hold at least one address, got []')
   for (const [index, host] of hosts.entries()) expectValue(`hosts[${index}]`, host, ipAddress)
@@ -103,21 +100,24 @@ export async function startPostgresServers(
       value.length === hosts.length &&
       value.every((name) => typeof name === 'string' && name !== ''),
   }
-  expectOptions(options, { names, ...serverOptions })
-  const { names: given = [], ...rest } = options
-  return await startAll(hosts, rest, given)
+  expectOptions(options, { names, ...kind.expected })
+  return await startAll(kind, hosts, options, options.names ?? [])
 }
 
 const attempts = 5
 
-async function startAll(
+/** Starts a server on each of the hosts, all or none; the arguments have been checked. */
+export async function startAll<Server extends DatabaseServer, Options extends ServerOptions>(
+  kind: ServerKind<Server, Options>,
   hosts: readonly string[],
-  options: ServerOptions,
+  options: Options,
   names: readonly string[],
-): Promise<PostgresServer[]> {
+): Promise<Server[]> {
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort(hosts, options.port)
-    const starts = await Promise.allSettled(hosts.map((host, index) => startOne(host, port, options, names[index])))
+    const starts = await Promise.allSettled(
+      hosts.map((host, index) => startOne(kind, host, port, options, names[index])),
+    )
     const started = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []))
     const failed = starts.find((start) => start.status === 'rejected')
     if (failed === undefined) return started
@@ -127,13 +127,19 @@ async function startAll(
   }
 }
 
-async function startOne(host: string, port: number, options: ServerOptions, name?: string): Promise<PostgresServer> {
-  const { auth = 'scram-sha-256', maxConnections = 200, database = 'postgres' } = options
-  const all = { ...options.settings, max_connections: String(maxConnections) }
-  const postmaster = await Postmaster.start({ host, port, auth, settings: all })
-  const server = new PostgresServer(postmaster, { host, port, name: name ?? `${host}:${port}`, database })
+async function startOne<Server extends DatabaseServer, Options extends ServerOptions>(
+  kind: ServerKind<Server, Options>,
+  host: string,
+  port: number,
+  options: Options,
+  name = `${host}:${port}`,
+): Promise<Server> {
+  const { maxConnections = 200, database = kind.database } = options
+  const settings = { ...options.settings, max_connections: String(maxConnections) }
+  const process = await ServerProcess.start(kind.engine(options), { host, port, name, settings })
+  const server = kind.handle(process, { host, port, name, database })
   try {
-    if (database !== 'postgres') await server.createDatabase(database)
+    if (database !== kind.database) await server.createDatabase(database)
     return server
   } catch (error) {
     await server.stop()

@@ -8,9 +8,9 @@ import { Socket } from 'node:net'
 const script = `
 trap '' HUP INT TERM
 pids=
-while read -r act pid; do
+while read -r act pid farewell; do
   case $act in
-    guard) pids="$pids $pid" ;;
+    guard) pids="$pids $pid"; eval "farewell_$pid=$farewell" ;;
     release)
       rest=
       for each in $pids; do [ "$each" = "$pid" ] || rest="$rest $each"; done
@@ -22,7 +22,8 @@ send() { for each in $2; do kill "-$1" "$each"; done; }
 for pid in $pids; do
   all=$(tree "$pid")
   send CONT "$all"
-  send INT "$pid"
+  eval "farewell=\\$farewell_$pid"
+  send "$farewell" "$pid"
 done
 runs() {
   kill -0 "$1" || return 1
@@ -61,11 +62,11 @@ export class Watchdog {
     this.#input = watchdog.stdin
   }
 
-  /** Starts a process that ends at the latest when this process does. */
-  spawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  /** Starts a process that ends at the latest when this process does, by `farewell` if it heeds that. */
+  spawn(command: string, args: readonly string[], options: SpawnOptions, farewell: NodeJS.Signals): ChildProcess {
     const child = spawn(command, args, options)
     if (child.pid !== undefined) {
-      this.#input.write(`guard ${child.pid}\n`)
+      this.#input.write(`guard ${child.pid} ${farewell.slice('SIG'.length)}\n`)
       // Its number may be given to a stranger's process from now on.
       child.once('exit', () => this.#input.write(`release ${child.pid}\n`))
     }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { failoverPair, gate, movableName, startPostgres, startPostgresServers } from '../src/index.ts'
+import { failoverPair, gate, movableName, startMariadb, startPostgres, startPostgresServers } from '../src/index.ts'
 
 /** Calls as JavaScript may, with whatever arguments. */
 function call(callee: (...args: never[]) => unknown, ...args: unknown[]): Promise<unknown> {
@@ -45,6 +45,14 @@ test.each([
   const called = call(failoverPair, name === undefined ? { hosts: [] } : { name })
   await expect(called).rejects.toBeInstanceOf(type)
   await expect(called).rejects.toThrow(says)
+})
+
+test('MariaDB has no `auth`, and a pair is of an engine that is known', async () => {
+  await expect(call(startMariadb, { auth: 'trust' })).rejects.toThrow('Unknown option `auth`')
+  await expect(call(startMariadb, { settings: { datadir: '/' } })).rejects.toThrow('without bind_address, datadir')
+  await expect(call(failoverPair, { engine: 'oracle' })).rejects.toThrow(
+    "Expected `engine` to be 'postgres' or 'mariadb'",
+  )
 })
 
 test.each([

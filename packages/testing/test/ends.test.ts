@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test, vi } from 'vitest'
+import { mariadbInstalled } from './mariadb-installed.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
@@ -15,9 +16,9 @@ interface Left {
   readonly directories: readonly string[]
 }
 
-function run(end: string): ChildProcess {
+function run(end: string, engine = 'postgres'): ChildProcess {
   // A process group of its own, as a terminal gives to what it runs.
-  return spawn(process.execPath, [program, end], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  return spawn(process.execPath, [program, end, engine], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
 async function started(child: ChildProcess): Promise<Left> {
@@ -73,6 +74,17 @@ test.each([{ signal: 'SIGKILL' }, { signal: 'SIGTERM' }, { signal: 'SIGHUP' }] a
     await expectNothingLeft(left)
   },
 )
+
+test.runIf(mariadbInstalled).each([
+  { end: 'wait', kill: 'SIGKILL' },
+  { end: 'return', kill: undefined },
+] as const)('nothing is left of MariaDB servers either ($end)', async ({ end, kill }) => {
+  const child = run(end, 'mariadb')
+  const left = await started(child)
+  if (kill !== undefined) child.kill(kill)
+  expect(await ended(child)).toBe(kill ?? 7)
+  await expectNothingLeft(left)
+})
 
 test('nothing is left after Ctrl-C in a terminal', async () => {
   const child = run('wait')

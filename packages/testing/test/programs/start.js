@@ -2,8 +2,10 @@
 import { failoverPair } from '@periodic-flush/testing'
 
 const end = process.argv[2]
-const pair = await failoverPair({ name: 'program.periodic-flush.test' })
-const answers = await pair.query('show data_directory')
+const engine = process.argv[3] ?? 'postgres'
+const question = engine === 'mariadb' ? 'select @@datadir as data_directory' : 'show data_directory'
+const pair = await failoverPair({ engine, name: 'program.periodic-flush.test' })
+const answers = await pair.query(question)
 const left = {
   pids: [pair.blue.pid, pair.green.pid],
   directories: [answers.blue[0].data_directory, answers.green[0].data_directory],

@@ -1,0 +1,53 @@
+import type { Holder, Lease, LeaseKind, PeriodicFlushError } from '@periodic-flush/core'
+import type { Command, Connected, Connection } from './native.ts'
+import type { OpenedPool } from './opened-pool.ts'
+
+/** The use of one connection, from the wish for it until it is given back. */
+export class Checkout implements Holder {
+  readonly kind: LeaseKind
+  /** Whom to give the connection to, or to tell why there is none; undefined once that is done. */
+  callback: Connected | undefined
+  /** A statement without a callback: mysql2 does not tell it that its connection is lost. */
+  command: Command | undefined
+  #connection: Connection | undefined
+
+  constructor(kind: LeaseKind, callback?: Connected) {
+    this.kind = kind
+    this.callback = callback
+  }
+
+  /** Takes a connection of the leased pool; the lease ends when it is back. */
+  start(lease: Lease<unknown>, pool: OpenedPool): void {
+    pool.borrow(
+      () => lease.release(),
+      (error, connection) => {
+        this.#connection = connection
+        this.settle(error, connection)
+      },
+    )
+  }
+
+  settle(error: unknown, connection?: Connection): void {
+    const { callback } = this
+    this.callback = undefined
+    callback?.(error, connection)
+  }
+
+  cut(error: PeriodicFlushError): void {
+    this.settle(error)
+    if (this.#connection !== undefined) cutConnection(this.#connection, error)
+    if (this.command !== undefined && this.command.listenerCount('error') > 0) this.command.emit('error', error)
+  }
+}
+
+/** Fails what runs on a connection, and whatever it is asked from now on. */
+function cutConnection(connection: Connection, error: PeriodicFlushError): void {
+  const fail = (command: Command): Command => {
+    if (command.onResult !== undefined) command.onResult(error)
+    else process.nextTick(() => command.emit('error', error))
+    return command
+  }
+  connection.addCommand = fail
+  connection._addCommandClosedState = fail
+  connection.stream.destroy(error)
+}

@@ -1,0 +1,116 @@
+import { inspect } from 'node:util'
+import type { Flusher, Lease } from '@periodic-flush/core'
+import { Checkout } from './checkout.ts'
+import { type Command, type Connected, type Connection, NativePool } from './native.ts'
+import type { OpenedPool } from './opened-pool.ts'
+import type { Settings } from './settings.ts'
+
+/**
+ * mysql2's own pool, except that its connections are those of the pool that serves at the moment. All else (`query`,
+ * `execute`, streams, `promise()`) natively leads through `getConnection`, so it needs no other way here.
+ */
+export class FacadePool<Pool> extends NativePool {
+  readonly #flusher: Flusher<Pool>
+  readonly #opened: (pool: Pool) => OpenedPool
+  readonly #settings: Settings
+  /** What mysql2's own `query` and `execute` run on. */
+  readonly #single: object
+  #ended = false
+
+  constructor(settings: Settings, flusher: Flusher<Pool>, opened: (pool: Pool) => OpenedPool) {
+    const { config } = settings
+    // No connection idles in it, so it needs no timer that looks for those.
+    super({ config: { ...config, maxIdle: config.connectionLimit } })
+    this.#settings = settings
+    this.#flusher = flusher
+    this.#opened = opened
+    this.#single = {
+      config,
+      getConnection: (callback: Connected) => this.#checkOut(new Checkout('query'), callback),
+    }
+    Object.defineProperties(this, {
+      // What JSON shows must not hold a password.
+      config: { value: config, enumerable: false },
+      _closed: { get: () => this.#ended || flusher.closed },
+    })
+  }
+
+  override getConnection(callback: Connected): void {
+    this.#checkOut(new Checkout('reserved'), callback)
+  }
+
+  override releaseConnection(connection: Connection): void {
+    connection.release()
+  }
+
+  override query(...args: readonly unknown[]): Command {
+    if (args.some((argument) => typeof argument === 'function')) return Reflect.apply(super.query, this.#single, args)
+    const stream = new Checkout('stream')
+    const single = {
+      config: this.#settings.config,
+      getConnection: (callback: Connected) => this.#checkOut(stream, callback),
+    }
+    stream.command = Reflect.apply(super.query, single, args)
+    return stream.command
+  }
+
+  override execute(...args: readonly unknown[]): void {
+    Reflect.apply(super.execute, this.#single, args)
+  }
+
+  /** Natively it throws what has nobody to hear it; here that is an event of the flusher. */
+  override end(callback?: (error?: unknown) => void): void {
+    this.#ended = true
+    this.#flusher.close().then(() => callback?.(), callback)
+  }
+
+  /** Its settings may hold a password. */
+  [inspect.custom](): string {
+    return `FlushingPool ${inspect(this.#flusher.stats())}`
+  }
+
+  #checkOut(checkout: Checkout, callback: Connected): void {
+    checkout.callback = callback
+    let lease: Lease<Pool> | undefined
+    try {
+      if (this.#ended) throw poolIsClosed()
+      lease = this.#flusher.tryAcquire(checkout)
+      if (lease === undefined) this.#expectPatience()
+    } catch (error) {
+      process.nextTick(() => checkout.settle(error))
+      return
+    }
+    if (lease !== undefined) {
+      this.#start(checkout, lease)
+      return
+    }
+    this.emit('enqueue')
+    this.#flusher.acquire(checkout).then(
+      (turn) => this.#start(checkout, turn),
+      (error: unknown) => checkout.settle(this.#ended ? poolIsClosed() : error),
+    )
+  }
+
+  #start(checkout: Checkout, lease: Lease<Pool>): void {
+    checkout.start(lease, this.#opened(lease.client))
+  }
+
+  /**
+   * Throws natively where a pool whose connections are all busy may let nobody wait, or nobody else. Whoever waits for a
+   * flush alone is let wait: natively there is none.
+   */
+  #expectPatience(): void {
+    const { waitForConnections, queueLimit, connectionLimit } = this.#settings.config
+    if (waitForConnections && queueLimit === 0) return
+    const { leases, waiting, retiring } = this.#flusher.stats()
+    const busy = retiring.reduce((sum, generation) => sum + generation.leases, leases)
+    if (busy < connectionLimit || connectionLimit === 0) return
+    if (!waitForConnections) throw new Error('No connections available.')
+    if (waiting >= queueLimit) throw new Error('Queue limit reached.')
+  }
+}
+
+/** In mysql2's words. */
+function poolIsClosed(): Error {
+  return new Error('Pool is closed.')
+}

@@ -1,0 +1,67 @@
+import type { EventEmitter } from 'node:events'
+import type { Duplex } from 'node:stream'
+import type { Pool as CallbackPool } from 'mysql2'
+import * as mysql2 from 'mysql2'
+import type { Pool as PromisePool } from 'mysql2/promise'
+
+/** What a factory may return: a pool of either flavour. */
+export type AnyPool = CallbackPool | PromisePool
+
+/** A statement on its way, as far as this package touches it. */
+export interface Command extends EventEmitter {
+  onResult?: (error: unknown) => void
+}
+
+/** A connection of the callback flavour, as far as this package touches it. */
+export interface Connection extends EventEmitter {
+  readonly config: { gracefulEnd?: boolean }
+  readonly stream: Duplex
+  release(): void
+  end(): void
+  addCommand: (command: Command) => Command
+  /** What takes the place of `addCommand` once the connection is closed. */
+  _addCommandClosedState: (command: Command) => Command
+}
+
+/** How a connection is opened; mysql2 reads it anew for each. */
+export interface ConnectionConfig {
+  readonly host: string
+  readonly port: number
+  readonly socketPath?: string
+  readonly enableKeepAlive: boolean
+  readonly keepAliveInitialDelay: number
+  stream?: Duplex | ((options: unknown) => Duplex)
+  pool?: unknown
+}
+
+/** How a pool behaves; mysql2 reads it live. */
+export interface PoolConfig {
+  readonly connectionConfig: ConnectionConfig
+  connectionLimit: number
+  maxIdle: number
+  queueLimit: number
+  waitForConnections: boolean
+}
+
+export type Connected = (error: unknown, connection?: Connection) => void
+
+/** A pool of the callback flavour without its user-facing generics. */
+export interface NativePool extends EventEmitter {
+  readonly config: PoolConfig
+  getConnection(callback: Connected): void
+  releaseConnection(connection: Connection): void
+  query(...args: readonly unknown[]): Command
+  execute(...args: readonly unknown[]): void
+  end(callback?: (error?: unknown) => void): void
+  promise(implementation?: unknown): object
+}
+
+/** mysql2's own class, which its types do not show. */
+export const NativePool = (mysql2 as unknown as { Pool: new (options: { config: PoolConfig }) => NativePool }).Pool
+
+/** The pool of the callback flavour that one of the promise flavour stands on; the other is that itself. */
+export function nativeOf(pool: object): unknown {
+  return 'pool' in pool ? pool.pool : pool
+}
+
+export const noop = (): void => {}

@@ -1,0 +1,146 @@
+import { type Connected, type Connection, type NativePool, noop } from './native.ts'
+import { Sockets } from './sockets.ts'
+
+/** Hears of what happens to the connections of a pool. */
+export type Forward = (event: 'connection' | 'acquire' | 'release', connection: Connection) => void
+
+/** How one connection stands. */
+interface Standing {
+  state: 'idle' | 'busy' | 'lost'
+  /** What to call when it is back or lost, while somebody has borrowed it. */
+  over: (() => void) | undefined
+}
+
+/** One pool with its sockets, and how each of its connections stands. */
+export class OpenedPool {
+  readonly native: NativePool
+  readonly sockets: Sockets
+  readonly #connections = new Map<Connection, Standing>()
+  #retiring = false
+
+  constructor(native: NativePool, forward: Forward) {
+    this.native = native
+    this.sockets = new Sockets(native.config.connectionConfig)
+    // Core queues. All that waits here is who comes while a connection that was given back is being reset.
+    native.config.waitForConnections = true
+    native.config.queueLimit = 0
+    this.#watchReturns()
+    native.on('connection', (connection: Connection) => {
+      this.#adopt(connection)
+      forward('connection', connection)
+    })
+    native.on('acquire', (connection: Connection) => {
+      const standing = this.#connections.get(connection)
+      if (standing?.state === 'idle') standing.state = 'busy'
+      forward('acquire', connection)
+    })
+    native.on('release', (connection: Connection) => {
+      const standing = this.#connections.get(connection)
+      if (standing?.state === 'busy') standing.state = 'idle'
+      forward('release', connection)
+      if (this.#retiring) this.#end(connection).catch(noop)
+    })
+  }
+
+  /** Borrows a connection; `over` is called once it is back or lost, or none was to be had. */
+  borrow(over: () => void, callback: Connected): void {
+    this.native.getConnection((error, connection) => {
+      const standing = connection && this.#connections.get(connection)
+      if (standing?.state === 'busy') standing.over = over
+      else over()
+      callback(error, connection)
+    })
+  }
+
+  /** Gives the rows of a statement as arrays, whatever the pool's own settings are. */
+  ask(sql: string): Promise<readonly (readonly unknown[])[]> {
+    return new Promise((resolve, reject) => {
+      const settle = (error: unknown, rows: readonly (readonly unknown[])[]) => (error ? reject(error) : resolve(rows))
+      this.native.query({ sql, rowsAsArray: true, typeCast: true }, settle)
+    })
+  }
+
+  /** Holds `count` connections at once, opened one after the other, then gives them back. */
+  async warm(count: number, signal: AbortSignal): Promise<void> {
+    const held: Connection[] = []
+    try {
+      while (held.length < count && !signal.aborted) held.push(await this.#connection())
+    } finally {
+      for (const connection of held) connection.release()
+    }
+  }
+
+  /** Closes up to `count` idle connections; resolves when the server has seen them off. */
+  async shrink(count: number): Promise<void> {
+    const idle = [...this.#connections].flatMap(([connection, { state }]) => (state === 'idle' ? [connection] : []))
+    await Promise.all(idle.slice(0, count).map((connection) => this.#end(connection)))
+  }
+
+  /** Closes what is idle now, and from now on whatever becomes so; resolves when the former is closed. */
+  async retire(): Promise<void> {
+    this.#retiring = true
+    await this.shrink(this.#connections.size)
+  }
+
+  /** Closes everything; resolves when the server has seen it off. */
+  async close(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.native.end((error) => (error ? reject(error) : resolve()))
+    })
+    await this.sockets.closed()
+  }
+
+  /** Drops every socket, and lets the pool clear its timers. */
+  cut(): void {
+    this.native.end(noop)
+    this.sockets.cut()
+  }
+
+  /** Says farewell, as `destroy()` does not: the server would log an aborted connection at each flush. */
+  async #end(connection: Connection): Promise<void> {
+    const standing = this.#connections.get(connection)
+    if (standing !== undefined) standing.state = 'lost'
+    const closed = new Promise<void>((resolve) => connection.stream.once('close', () => resolve()))
+    connection.config.gracefulEnd = true
+    connection.end()
+    await closed
+  }
+
+  #connection(): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      this.native.getConnection((error, connection) => (connection === undefined ? reject(error) : resolve(connection)))
+    })
+  }
+
+  #adopt(connection: Connection): void {
+    const standing: Standing = { state: 'busy', over: undefined }
+    this.#connections.set(connection, standing)
+    const lose = () => {
+      standing.state = 'lost'
+      this.#connections.delete(connection)
+      giveBack(standing)
+    }
+    connection.once('end', lose)
+    // Also so that an error with nobody left to hear it does not end the process.
+    connection.on('error', lose)
+    connection.stream.once('close', lose)
+  }
+
+  /** All ways back lead through `releaseConnection`: release, destroy, end, and the loss of the connection. */
+  #watchReturns(): void {
+    const { native } = this
+    const release = native.releaseConnection
+    native.releaseConnection = (connection) => {
+      release.call(native, connection)
+      const standing = this.#connections.get(connection)
+      if (standing !== undefined) giveBack(standing)
+    }
+  }
+}
+
+/** Nobody has borrowed it any more. */
+function giveBack(standing: Standing): void {
+  const { over } = standing
+  standing.over = undefined
+  over?.()
+}
