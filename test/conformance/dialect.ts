@@ -1,21 +1,24 @@
-import { type FailoverPair, failoverPair, type PostgresServer, startPostgres } from '@periodic-flush/testing'
+import {
+  type DatabaseServer,
+  type FailoverPair,
+  failoverPair,
+  mariadbAvailable,
+  startMariadb,
+  startPostgres,
+} from '@periodic-flush/testing'
 
 /** A server of either engine, as the behaviours use it. */
-export type Server = Pick<
-  PostgresServer,
-  'host' | 'port' | 'state' | 'url' | 'query' | 'createDatabase' | 'backends' | 'freeze' | 'thaw' | 'stop'
->
+export type Server = DatabaseServer
 
 /** Two servers behind a name that can be moved. */
-export interface Pair extends Pick<FailoverPair, 'url' | 'moveTo' | 'createDatabase' | 'stop'> {
-  readonly blue: Server
-  readonly green: Server
-}
+export type Pair = Pick<FailoverPair<DatabaseServer>, 'blue' | 'green' | 'url' | 'moveTo' | 'stop'>
 
 /** One kind of database: how it is started, and what the behaviours ask it. */
 export interface Dialect {
   readonly start: () => Promise<Server>
   readonly startPair: () => Promise<Pair>
+  /** How to get the server, where this machine lacks it. */
+  readonly missing: string | undefined
   /** Leads nowhere. */
   readonly nowhere: string
   /** The server-side connection that answers. */
@@ -31,6 +34,7 @@ export interface Dialect {
 export const postgresql: Dialect = {
   start: () => startPostgres({ maxConnections: 100 }),
   startPair: () => failoverPair(),
+  missing: undefined,
   nowhere: 'postgres://nobody:nothing@127.0.0.1:1/none',
   connectionId: 'select pg_backend_pid()',
   servedBy: 'select host(inet_server_addr())',
@@ -40,4 +44,18 @@ export const postgresql: Dialect = {
     '2026-11-24'::date as date, '2026-11-24 01:02:03.456789+00'::timestamptz as timestamptz,
     '{"a": [1, null]}'::jsonb as jsonb, '\\xdeadbeef'::bytea as bytea, array[1, 2, 3]::int4[] as ints,
     array['a', null, 'c']::text[] as texts, '00000000-0000-4000-8000-000000000000'::uuid as uuid`,
+}
+
+export const mariadb: Dialect = {
+  start: () => startMariadb({ maxConnections: 100 }),
+  startPair: () => failoverPair({ engine: 'mariadb' }),
+  missing: mariadbAvailable() ? undefined : 'no MariaDB on this machine (on Debian: apt-get install mariadb-server)',
+  nowhere: 'mysql://nobody:nothing@127.0.0.1:1/none',
+  connectionId: 'select connection_id()',
+  servedBy: 'select @@bind_address',
+  sleep: 'select sleep(60)',
+  everyType: `select cast(2 as signed) as an_integer, 9007199254740993 as a_big_one, 1.5e0 as a_double,
+    cast(12345678901234567890.123 as decimal(30, 3)) as a_decimal, true as a_bool, 'text' as a_text, null as nothing,
+    date '2026-11-24' as a_date, timestamp '2026-11-24 01:02:03.456789' as a_timestamp, time '01:02:03' as a_time,
+    json_object('a', json_array(1, null)) as a_json, x'deadbeef' as a_blob, uuid() is not null as known`,
 }

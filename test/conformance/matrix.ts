@@ -3,8 +3,8 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node'
 /** How one behaviour went with one client. */
 type Mark = '✓' | '✗' | '–'
 
-/** How the annotation is called by which a test says that its client may have more connections than the limit + 1. */
-export const peakNote = 'peak'
+/** How the annotation is called by which a test says what an eager client does about its connections. */
+export const eagerNote = 'eager'
 
 /** Prints, after a run, which client shows which behaviour, and the reason beside everything that does not apply. */
 export class Matrix implements Reporter {
@@ -12,27 +12,28 @@ export class Matrix implements Reporter {
     const rows = new Map<string, Map<string, Mark>>()
     const clients = new Set<string>()
     const notes = new Set<string>()
-    for (const { module, test } of conformance(modules)) {
+    for (const test of conformance(modules)) {
       const [client, behaviour] = split(test)
       const row = `${behaviour}: ${test.name}`
       const result = test.result()
       clients.add(client)
+      // Without a reason it was not asked for in this run.
+      if (result.state === 'skipped' && result.note === undefined) continue
       rows.set(row, (rows.get(row) ?? new Map()).set(client, markOf(result.state)))
-      if (result.state === 'skipped')
-        notes.add(`–  ${client}: ${row}: ${result.note ?? `skipped in ${module.moduleId}`}`)
+      if (result.state === 'skipped') notes.add(`–  ${client}: ${row}: ${result.note}`)
       for (const { type, message } of test.annotations()) {
-        if (type === peakNote) notes.add(`2× ${client}: ${message}`)
+        if (type === eagerNote) notes.add(`!  ${client}: ${message}`)
       }
     }
     if (rows.size > 0) process.stdout.write(`${table([...clients].sort(), rows)}\n${[...notes].sort().join('\n')}\n`)
   }
 }
 
-function* conformance(modules: readonly TestModule[]): Generator<{ module: TestModule; test: TestCase }> {
+function* conformance(modules: readonly TestModule[]): Generator<TestCase> {
   for (const module of modules) {
     if (!module.moduleId.includes('/test/conformance/')) continue
     for (const test of module.children.allTests()) {
-      if (test.parent.type === 'suite') yield { module, test }
+      if (test.parent.type === 'suite') yield test
     }
   }
 }

@@ -37,6 +37,6 @@ export interface Subject {
   bare(url: string, max: number): Omit<Client, '$flush' | '$flusher'>
   /** Tests of the suite, by name, that this client cannot pass, and why; the matrix shows the reason. */
   readonly notApplicable?: Readonly<Record<string, string>>
-  /** Where the limit + 1 does not hold: how many connections it may have instead, and why; the matrix shows it. */
-  readonly peak?: { readonly allowed: (max: number) => number; readonly why: string }
+  /** Where the client opens its whole pool at once: what follows for the number of connections; the matrix shows it. */
+  readonly eager?: string
 }

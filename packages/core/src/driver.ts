@@ -31,6 +31,12 @@ export interface Driver<Client> {
   /** Proves that the client can serve, and leaves the connection that it used warm. */
   check(client: Client, signal: AbortSignal): Promise<void>
 
+  /**
+   * True where a client connects as soon as it is opened. A timed flush of such a client that nobody uses is left to its
+   * next use.
+   */
+  eager?(client: Client): boolean
+
   /** How many connections the client may hold at once. */
   limit?(client: Client): number
 

@@ -6,7 +6,7 @@ export interface FlushReport {
   readonly name: string
   /** Why it was flushed. */
   readonly reason: string
-  /** The number of the generation that serves now. */
+  /** The number of the generation that serves now; 0 if there is none yet. */
   readonly generation: number
   /** The number of the one that served before; undefined if there was none. */
   readonly replaced: number | undefined

@@ -50,11 +50,14 @@ export class Preparation<Client> {
   }
 
   /**
-   * A fresh generation, opened, checked and warm: or an unchecked one without a connection, if nothing used the old.
+   * A fresh generation, opened, checked and warm; where the old one is `idle`, an unchecked one without a connection.
    * If it rejects, nothing is left of the fresh client, and the event has told.
    */
-  async fresh(previous: Generation<Client> | undefined, request: FlushRequest): Promise<Generation<Client>> {
-    const idle = request.lazy === true && previous !== undefined && !previous.used && previous.leases === 0
+  async fresh(
+    previous: Generation<Client> | undefined,
+    request: FlushRequest,
+    idle: boolean,
+  ): Promise<Generation<Client>> {
     const opening = new Opening(this.#driver, this.#options, this.#clock, this.#closing, request.hold)
     let fresh: Generation<Client> | undefined
     try {

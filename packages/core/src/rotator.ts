@@ -101,7 +101,7 @@ export class Rotator<Client> {
     const generation = this.#current ?? this.#openFirst()
     if (generation === undefined) return undefined
     const now = this.#clock.now()
-    if (this.#isAged(generation, now)) return undefined
+    if (this.#isDue(generation, now)) return undefined
     return this.#admission.admits(generation) ? generation.lease(holder, now) : undefined
   }
 
@@ -171,7 +171,15 @@ export class Rotator<Client> {
       const nothing = { generation: 0, replaced: undefined, moved: false, checked: false, warmed: 0 }
       return reportAtSwap({ name: this.#options.name, reason: request.reason, ...nothing }, this.#clock.now() - started)
     }
-    const preparing = this.#preparation.fresh(previous, request).finally(() => this.#vacate())
+    const idle = request.lazy && previous !== undefined && !previous.used && previous.leases === 0
+    if (idle && this.#driver.eager?.(previous.client)) {
+      // Its fresh client would connect at once, for nobody: whoever uses it next waits for the flush instead.
+      previous.due = true
+      const { name } = this.#options
+      const nothing = { generation: previous.number, replaced: undefined, moved: false, checked: false, warmed: 0 }
+      return reportAtSwap({ name, reason: request.reason, ...nothing }, this.#clock.now() - started)
+    }
+    const preparing = this.#preparation.fresh(previous, request, idle).finally(() => this.#vacate())
     this.#preparing = preparing
     let fresh: Generation<Client>
     try {
@@ -189,10 +197,10 @@ export class Rotator<Client> {
     }
     const warmed = this.#driver.connections?.(fresh.client) ?? fresh.asked
     const moved = previous !== undefined && !shareServer(previous.peers, fresh.peers)
-    const { name, check } = this.#options
+    const { name } = this.#options
     const swap = { name, reason: request.reason, generation: fresh.number, replaced: previous?.number, moved }
+    const checked = fresh.asked > 0
     const retirement = this.#swap(previous, fresh, swap)
-    const checked = warmed > 0 && check !== false
     const report = reportAtSwap({ ...swap, checked, warmed }, this.#clock.now() - started)
     swapped.resolve(report)
     if (retirement === undefined) return { ...report, drained: true }
@@ -317,14 +325,14 @@ export class Rotator<Client> {
     const generation = this.#current
     if (generation === undefined || this.#waiters.size === 0) return
     const now = this.#clock.now()
-    if (this.#isAged(generation, now)) return
+    if (this.#isDue(generation, now)) return
     this.#waiters.serve((holder) => (this.#admission.admits(generation) ? generation.lease(holder, now) : undefined))
   }
 
-  /** Older than `maxAgeMs`: whoever uses it next waits for a flush, and all of them for the same one. */
-  #isAged(generation: Generation<Client>, now: number): boolean {
+  /** Whoever uses it next waits for a flush, and all of them for the same one. */
+  #isDue(generation: Generation<Client>, now: number): boolean {
     const { maxAgeMs } = this.#options
-    return maxAgeMs !== false && now - generation.openedAt > maxAgeMs
+    return generation.due || (maxAgeMs !== false && now - generation.openedAt > maxAgeMs)
   }
 
   /** Sees to it that somebody will serve the caller that has just begun to wait. */
@@ -334,11 +342,13 @@ export class Rotator<Client> {
     if (this.#waiters.size === 1 && (generation === undefined || this.#live.size > 1)) {
       this.#events.emit('waiting', { name, waiting: 1 })
     }
-    if (generation !== undefined && this.#isAged(generation, this.#clock.now())) {
-      const request = { reason: 'max-age', deadlineMs, onDeadline, abandoned: false, lazy: false, hold: true }
+    if (generation !== undefined && this.#isDue(generation, this.#clock.now())) {
+      const reason = generation.due ? 'used again' : 'max-age'
+      const request = { reason, deadlineMs, onDeadline, abandoned: false, lazy: false, hold: true }
       this.flush(request, 'swapped').catch(() => {
         // The old client serves on, and is given another term before it is tried again.
         generation.openedAt = this.#clock.now()
+        generation.due = false
         this.#vacate()
       })
     }

@@ -25,6 +25,25 @@ test('a client that nobody uses is not checked, and opens no connection', async 
   expect(driver.total).toBe(0)
 })
 
+test('an eager client that nobody uses is flushed by its next use; if that fails, the old one serves on', async () => {
+  const driver = Object.assign(new ScriptedDriver(), { eager: () => true })
+  const clock = new ManualClock()
+  const flusher = createFlusher(driver, { intervalMs: 1_000 }, { clock, random: () => 0 })
+  await use(flusher)
+  await clock.advance(2_000)
+  const opened = driver.transcript.filter((call) => call.startsWith('open'))
+  await clock.advance(3_000)
+  expect(driver.transcript.filter((call) => call.startsWith('open'))).toEqual(opened)
+  driver.onOpen = () => Promise.reject(new Error('no route'))
+  const lease = await flusher.acquire(holder())
+  expect(lease.client.id).toBe(opened.length)
+  lease.release()
+  await clock.advance(5_000)
+  driver.onOpen = () => {}
+  await expect(flusher.acquire(holder())).resolves.toMatchObject({ client: { id: driver.clients.length } })
+  expect(driver.clients.length).toBeGreaterThan(opened.length)
+})
+
 test('periods are never longer than the interval, and spread over the share that jitter says', async () => {
   const periods: number[] = []
   let seed = 0

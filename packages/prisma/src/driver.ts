@@ -1,6 +1,6 @@
 import { type Driver, PeriodicFlushError } from '@periodic-flush/core'
-import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import { isPgPool, OwnedPool } from '@periodic-flush/pg/owned-pool'
+import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 
 const statement = (sql: string) => ({ sql, args: [], argTypes: [] })
 
@@ -53,6 +53,8 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
       const { rows } = await adapter.queryRaw(statement(sql))
       return Number(rows[0]?.[0]) === 1
     },
+    // Of others than pg it is not known; mariadb's fills its pool at once.
+    eager: (adapter) => !pools.has(adapter),
     limit: (adapter) => pools.get(adapter)?.pool.options.max ?? Number.POSITIVE_INFINITY,
     peers: (adapter) => pools.get(adapter)?.peers ?? [],
     connections: (adapter) => pools.get(adapter)?.connections ?? 0,

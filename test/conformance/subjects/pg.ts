@@ -1,5 +1,6 @@
 import { withPeriodicFlush } from '@periodic-flush/pg'
 import { Pool, type PoolClient } from 'pg'
+import { postgresql } from '../dialect.ts'
 import type { Runner, Subject } from '../subject.ts'
 
 const runner = (client: Pick<Pool, 'query'>): Runner => ({
@@ -29,6 +30,7 @@ const client = (pool: Pool) => ({
 
 export const pgSubject: Subject = {
   name: 'pg',
+  dialect: postgresql,
   open({ url, max, options }) {
     const pool = withPeriodicFlush(() => new Pool({ connectionString: url(), max }), options)
     return { ...client(pool), $flush: pool.$flush, $flusher: pool.$flusher }

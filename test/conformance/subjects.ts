@@ -1,0 +1,16 @@
+import type { Subject } from './subject.ts'
+import { broken, type Defect } from './subjects/broken.ts'
+import { drizzlePostgresJsSubject } from './subjects/drizzle-postgres-js.ts'
+import { pgSubject } from './subjects/pg.ts'
+import { postgresSubject } from './subjects/postgres.ts'
+import { prismaSubject } from './subjects/prisma.ts'
+import { prismaMariadbSubject } from './subjects/prisma-mariadb.ts'
+
+// Set by the test that tries the suite itself on broken drivers.
+const defect = process.env['BROKEN_SUBJECT'] as Defect | undefined
+
+/** Every client that the suite is run on. */
+export const subjects: readonly Subject[] =
+  defect !== undefined
+    ? [broken(defect)]
+    : [postgresSubject, pgSubject, drizzlePostgresJsSubject, prismaSubject, prismaMariadbSubject]
