@@ -2,7 +2,9 @@ import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import { afterAll, afterEach, beforeAll, describe } from 'vitest'
 import type { Client, Opening, Subject } from './subject.ts'
 import { broken, type Defect } from './subjects/broken.ts'
+import { drizzleNodePostgresSubject, drizzleRcNodePostgresSubject } from './subjects/drizzle-node-postgres.ts'
 import { drizzlePostgresJsSubject } from './subjects/drizzle-postgres-js.ts'
+import { kyselySubject } from './subjects/kysely.ts'
 import { pgSubject } from './subjects/pg.ts'
 import { postgresSubject } from './subjects/postgres.ts'
 import { prismaSubject } from './subjects/prisma.ts'
@@ -10,8 +12,17 @@ import { prismaSubject } from './subjects/prisma.ts'
 // Set by the test that tries the suite itself on broken drivers.
 const defect = process.env['BROKEN_SUBJECT'] as Defect | undefined
 
-const subjects: readonly Subject[] =
-  defect === undefined ? [postgresSubject, pgSubject, drizzlePostgresJsSubject, prismaSubject] : [broken(defect)]
+const registered: readonly Subject[] = [
+  postgresSubject,
+  drizzlePostgresJsSubject,
+  pgSubject,
+  drizzleNodePostgresSubject,
+  drizzleRcNodePostgresSubject,
+  kyselySubject,
+  prismaSubject,
+]
+
+const subjects = defect === undefined ? registered : [broken(defect)]
 
 /** What a behaviour is given: a server of its file, and clients that are closed after each test. */
 export interface Stage {

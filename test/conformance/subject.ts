@@ -1,4 +1,4 @@
-import type { Flusher, FlushOptions, FlushReport, Options } from '@periodic-flush/core'
+import type { Flusher, FlushOptions, FlushReport, LeaseKind, Options } from '@periodic-flush/core'
 
 /** Something that runs SQL and gives the first column of the first row. */
 export interface Runner {
@@ -27,6 +27,8 @@ export interface Opening {
 /** One client of the conformance suite: a registration. */
 export interface Subject {
   readonly name: string
+  /** As what a report counts the lease of a statement of its own, where that is not a query. */
+  readonly statement?: LeaseKind
   /** Wraps a client whose factory does as the opening says. */
   open(opening: Opening): Client
   /** Wraps a factory that returns the same client each time. */
