@@ -1,9 +1,13 @@
+import { withPeriodicFlush as flushingNodePostgres } from '@periodic-flush/drizzle/node-postgres'
 import { withPeriodicFlush as flushingDrizzle } from '@periodic-flush/drizzle/postgres-js'
+import { withPeriodicFlush as flushingPool } from '@periodic-flush/pg'
 import { withPeriodicFlush as flushingPostgres } from '@periodic-flush/postgres'
 import { withPeriodicFlush as flushingPrisma } from '@periodic-flush/prisma'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { sql as text } from 'drizzle-orm'
+import { drizzle as drizzleOnPool } from 'drizzle-orm/node-postgres'
 import { drizzle } from 'drizzle-orm/postgres-js'
+import { Pool } from 'pg'
 import postgres from 'postgres'
 import { PrismaClient } from '../prisma/generated/client.ts'
 
@@ -49,6 +53,32 @@ export const pairs: readonly Pair[] = [
       const db = flushingDrizzle(
         () => postgres(url, { max }),
         (client) => drizzle(client),
+        options,
+      )
+      return { ask: () => db.execute(text`select 1 as one`), end: () => db.$client.end(), flush: () => db.$flush() }
+    },
+  },
+  {
+    name: 'pg',
+    bare(url) {
+      const pool = new Pool({ connectionString: url, max })
+      return { ask: () => pool.query('select 1 as one'), end: () => pool.end() }
+    },
+    wrapped(url) {
+      const pool = flushingPool(() => new Pool({ connectionString: url, max }), options)
+      return { ask: () => pool.query('select 1 as one'), end: () => pool.end(), flush: () => pool.$flush() }
+    },
+  },
+  {
+    name: 'drizzle/node-postgres',
+    bare(url) {
+      const db = drizzleOnPool(new Pool({ connectionString: url, max }))
+      return { ask: () => db.execute(text`select 1 as one`), end: () => db.$client.end() }
+    },
+    wrapped(url) {
+      const db = flushingNodePostgres(
+        () => new Pool({ connectionString: url, max }),
+        (client) => drizzleOnPool(client),
         options,
       )
       return { ask: () => db.execute(text`select 1 as one`), end: () => db.$client.end(), flush: () => db.$flush() }

@@ -1,4 +1,4 @@
-import type { Flusher, FlushOptions, FlushReport, Options } from '@periodic-flush/core'
+import type { Flusher, FlushOptions, FlushReport, LeaseKind, Options } from '@periodic-flush/core'
 import type { Dialect } from './dialect.ts'
 
 /** Something that runs SQL and gives the first column of the first row. */
@@ -29,6 +29,8 @@ export interface Opening {
 export interface Subject {
   readonly name: string
   readonly dialect: Dialect
+  /** As what a report counts the lease of a statement of its own, where that is not a query. */
+  readonly statement?: LeaseKind
   /** Wraps a client whose factory does as the opening says. */
   open(opening: Opening): Client
   /** Wraps a factory that returns the same client each time. */

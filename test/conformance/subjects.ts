@@ -1,6 +1,8 @@
 import type { Subject } from './subject.ts'
 import { broken, type Defect } from './subjects/broken.ts'
-import { drizzlePostgresJsSubject } from './subjects/drizzle-postgres-js.ts'
+import { drizzleNodePostgresSubject, drizzleRcNodePostgresSubject } from './subjects/drizzle-node-postgres.ts'
+import { drizzlePostgresJsSubject, drizzleRcPostgresJsSubject } from './subjects/drizzle-postgres-js.ts'
+import { kyselySubject } from './subjects/kysely.ts'
 import { pgSubject } from './subjects/pg.ts'
 import { postgresSubject } from './subjects/postgres.ts'
 import { prismaSubject } from './subjects/prisma.ts'
@@ -13,4 +15,14 @@ const defect = process.env['BROKEN_SUBJECT'] as Defect | undefined
 export const subjects: readonly Subject[] =
   defect !== undefined
     ? [broken(defect)]
-    : [postgresSubject, pgSubject, drizzlePostgresJsSubject, prismaSubject, prismaMariadbSubject]
+    : [
+        postgresSubject,
+        pgSubject,
+        drizzlePostgresJsSubject,
+        drizzleRcPostgresJsSubject,
+        drizzleNodePostgresSubject,
+        drizzleRcNodePostgresSubject,
+        kyselySubject,
+        prismaSubject,
+        prismaMariadbSubject,
+      ]

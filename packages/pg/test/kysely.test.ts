@@ -1,0 +1,71 @@
+import { type Generated, Kysely, PostgresDialect, sql } from 'kysely'
+import Cursor from 'pg-cursor'
+import { expect, test } from 'vitest'
+import { stage, until } from './stage.ts'
+
+const on = stage()
+
+interface Database {
+  entry: { id: Generated<number>; name: string }
+}
+
+test('Kysely takes a flushing pool: queries, transactions and streams, with a flush every 50 ms', async () => {
+  const pool = on.flushing({ max: 4 }, { intervalMs: 50 })
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool, cursor: Cursor }) })
+  await db.schema
+    .createTable('entry')
+    .addColumn('id', 'serial', (column) => column.primaryKey())
+    .addColumn('name', 'text')
+    .execute()
+  const pid = async (on: Kysely<Database>) => {
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid, pg_sleep(0.01)`.execute(on)
+    return rows[0]?.pid
+  }
+  const flushedTwice = async () => {
+    const { flushes } = pool.$flusher.stats()
+    await until(async () => {
+      await pid(db)
+      return pool.$flusher.stats().flushes >= flushes + 2
+    })
+  }
+
+  const before = await pid(db)
+  await db.insertInto('entry').values({ name: 'plain' }).execute()
+  await flushedTwice()
+  expect(await pid(db)).not.toBe(before)
+
+  await db.transaction().execute(async (tx) => {
+    const mine = await pid(tx)
+    await tx.insertInto('entry').values({ name: 'kept' }).execute()
+    await flushedTwice()
+    expect(await pid(tx)).toBe(mine)
+    const seen = await db.selectFrom('entry').select('name').execute()
+    expect(seen).toEqual([{ name: 'plain' }])
+  })
+  await expect(
+    db.transaction().execute(async (tx) => {
+      await tx.insertInto('entry').values({ name: 'dropped' }).execute()
+      await flushedTwice()
+      throw new Error('changed my mind')
+    }),
+  ).rejects.toThrow('changed my mind')
+  expect(await db.selectFrom('entry').select('name').orderBy('id').execute()).toEqual([
+    { name: 'plain' },
+    { name: 'kept' },
+  ])
+
+  await sql`insert into entry (name) select n::text from generate_series(1, 98) as n`.execute(db)
+  let streamed = 0
+  for await (const { name } of db.selectFrom('entry').select('name').orderBy('id').stream(10)) {
+    expect(name).toBeTypeOf('string')
+    if (++streamed === 30) await flushedTwice()
+  }
+  expect(streamed).toBe(100)
+  // One that is left early gives its connection back.
+  for await (const _ of db.selectFrom('entry').select('name').stream(10)) break
+  await until(() => pool.$flusher.stats().leases === 0)
+
+  expect(pool.$flusher.stats().failures).toBe(0)
+  await db.destroy()
+  expect(pool.ended).toBe(true)
+})

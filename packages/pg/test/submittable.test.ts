@@ -1,0 +1,90 @@
+import { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import Cursor from 'pg-cursor'
+import QueryStream from 'pg-query-stream'
+import { describe, expect, test } from 'vitest'
+import { pidOf, reasonOf, stage, swapped, until } from './stage.ts'
+
+const on = stage()
+const hundred = 'select n from generate_series(1, 100) as n'
+
+describe('a cursor', () => {
+  test('holds its lease until it is closed, across flushes', async () => {
+    const pool = on.flushing({ max: 2 })
+    const cursor = pool.query(new Cursor(hundred))
+    expect(await cursor.read(2)).toEqual([{ n: 1 }, { n: 2 }])
+    const report = await pool.$flush(swapped)
+    expect(report.drained).toBe(false)
+    expect(await cursor.read(1)).toEqual([{ n: 3 }])
+    expect(pool.$flusher.stats().retiring).toMatchObject([{ leases: 1 }])
+    await cursor.close()
+    await until(() => pool.$flusher.stats().retiring.length === 0)
+    expect(await on.server.backends()).toHaveLength(1)
+  })
+
+  test('that was read to its end gives its connection back for the next use', async () => {
+    const pool = on.flushing({ max: 1 })
+    const pid = await pidOf(pool)
+    const cursor = pool.query(new Cursor('select pg_backend_pid() as pid'))
+    expect(await cursor.read(9)).toEqual([{ pid }])
+    expect(await cursor.read(9)).toEqual([])
+    await until(() => pool.$flusher.stats().leases === 0)
+    expect(await pidOf(pool)).toBe(pid)
+  })
+
+  test('that fails gives its lease back', async () => {
+    const pool = on.flushing({ max: 1 })
+    const cursor = pool.query(new Cursor('select 1 / 0'))
+    expect(await reasonOf(cursor.read(1))).toMatchObject({ code: '22012' })
+    expect(pool.$flusher.stats().leases).toBe(0)
+    await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
+  })
+
+  test('on a pool that was ended fails in pg’s own words', async () => {
+    const pool = on.flushing()
+    await pool.end()
+    expect(await reasonOf(pool.query(new Cursor('select 1')).read(1))).toMatchObject({
+      message: 'Cannot use a pool after calling end on the pool',
+    })
+  })
+})
+
+describe('a stream', () => {
+  test('holds its lease to its last row, across a flush', async () => {
+    const pool = on.flushing({ max: 1 })
+    const seen: number[] = []
+    const stream = pool.query(new QueryStream(hundred, [], { batchSize: 10 }))
+    await pipeline(
+      stream,
+      new Writable({
+        objectMode: true,
+        async write({ n }, _, done) {
+          seen.push(n)
+          if (n === 50) expect((await pool.$flush(swapped)).drained).toBe(false)
+          done()
+        },
+      }),
+    )
+    expect(seen).toHaveLength(100)
+    await until(() => pool.$flusher.stats().retiring.length === 0)
+    await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
+  })
+
+  test('that is destroyed half-way, or before it began, gives its lease back', async () => {
+    const pool = on.flushing({ max: 1 })
+    for await (const { n } of pool.query(new QueryStream(hundred, [], { batchSize: 10 }))) if (n === 20) break
+    await until(() => pool.$flusher.stats().leases === 0)
+    pool.query(new QueryStream(hundred)).destroy()
+    await until(() => pool.$flusher.stats().leases === 0)
+    await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
+  })
+
+  test('calls a callback at its end', async () => {
+    const pool = on.flushing()
+    const stream = new QueryStream(hundred)
+    const ended = new Promise<unknown>((resolve) => Reflect.apply(pool.query, pool, [stream, resolve]))
+    stream.resume()
+    expect(await ended).toBeNull()
+    expect(pool.$flusher.stats().leases).toBe(0)
+  })
+})
