@@ -38,6 +38,7 @@ export class OpenedPool {
       const standing = this.#connections.get(connection)
       if (standing?.state === 'busy') standing.state = 'idle'
       forward('release', connection)
+      // With `resetOnRelease` it becomes idle only after core has looked.
       if (this.#retiring) this.#end(connection).catch(noop)
     })
   }
@@ -118,7 +119,6 @@ export class OpenedPool {
     const lose = () => {
       standing.state = 'lost'
       this.#connections.delete(connection)
-      giveBack(standing)
     }
     connection.once('end', lose)
     // Also so that an error with nobody left to hear it does not end the process.
@@ -133,14 +133,10 @@ export class OpenedPool {
     native.releaseConnection = (connection) => {
       release.call(native, connection)
       const standing = this.#connections.get(connection)
-      if (standing !== undefined) giveBack(standing)
+      const over = standing?.over
+      if (standing === undefined || over === undefined) return
+      standing.over = undefined
+      over()
     }
   }
-}
-
-/** Nobody has borrowed it any more. */
-function giveBack(standing: Standing): void {
-  const { over } = standing
-  standing.over = undefined
-  over?.()
 }

@@ -33,6 +33,9 @@ function watchPeak(server: MariadbServer): () => Promise<number> {
 setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
+/** The sockets that this process holds, also those that are still connecting. */
+const openSockets = () => process.getActiveResourcesInfo().filter((resource) => resource.startsWith('TCP')).length
+
 const gone = (server: MariadbServer) =>
   eventually(
     () => server.backends(),
@@ -139,6 +142,34 @@ describe.runIf(mariadbInstalled)('a flush', () => {
     )
   })
 
+  test('closes a connection as soon as it is idle, also if it is reset before that', async () => {
+    for (const resetOnRelease of [false, true]) {
+      const pool = on.promise({ resetOnRelease })
+      const [first, second] = await Promise.all([pool.getConnection(), pool.getConnection()])
+      await pool.$flush({ wait: 'swapped' })
+      first.release()
+      await eventually(
+        () => pool.$flusher.stats().retiring,
+        ([old]) => old?.connections === 1 && old.leases === 1,
+      )
+      expect(await sideOf(second as never)).toBe('blue')
+      second.release()
+      await eventually(
+        () => pool.$flusher.stats().retiring,
+        ({ length }) => length === 0,
+      )
+    }
+  })
+
+  test('is done only when the sockets are closed, and so is the end', async () => {
+    const before = openSockets()
+    const pool = on.promise({ connectionLimit: 8 })
+    await Promise.all(Array.from({ length: 8 }, () => pool.query('select sleep(0.05)')))
+    expect(openSockets()).toBe(before + 8)
+    await pool.$flusher.close()
+    expect(openSockets()).toBe(before)
+  })
+
   test('brings service back when the server freezes and the name moves, also for those who wait', async () => {
     const pool = on.promise({ connectionLimit: 2 }, { deadlineMs: 200 })
     await Promise.all([sideOf(pool), sideOf(pool)])
@@ -163,6 +194,7 @@ describe.runIf(mariadbInstalled)('a flush', () => {
 
   test('cuts a connection that the server has not answered yet', async () => {
     const pool = on.promise({}, hardly)
+    const before = openSockets()
     await on.pair.blue.freeze()
     try {
       const connecting = sideOf(pool).catch((error: unknown) => error)
@@ -174,6 +206,8 @@ describe.runIf(mariadbInstalled)('a flush', () => {
       await pool.$flush()
       expect(await connecting).toMatchObject({ code: 'CUT' })
       expect(await sideOf(pool)).toBe('green')
+      await pool.end()
+      await eventually(openSockets, (count) => count === before)
     } finally {
       await on.pair.blue.thaw()
     }
@@ -281,7 +315,7 @@ describe.runIf(mariadbInstalled)('a flush', () => {
     const listeners = () => ({
       process: process.eventNames().map((name) => [String(name), process.listenerCount(name)]),
       pool: (pool.pool as NodeJS.EventEmitter).eventNames(),
-      sockets: process.getActiveResourcesInfo().filter((resource) => resource.includes('TCP')).length,
+      sockets: openSockets(),
     })
     await flush(200)
     const before = { heap: await footprint(), listeners: listeners() }
