@@ -119,6 +119,7 @@ export class OpenedPool {
     const lose = () => {
       standing.state = 'lost'
       this.#connections.delete(connection)
+      giveBack(standing)
     }
     connection.once('end', lose)
     // Also so that an error with nobody left to hear it does not end the process.
@@ -133,10 +134,14 @@ export class OpenedPool {
     native.releaseConnection = (connection) => {
       release.call(native, connection)
       const standing = this.#connections.get(connection)
-      const over = standing?.over
-      if (standing === undefined || over === undefined) return
-      standing.over = undefined
-      over()
+      if (standing !== undefined) giveBack(standing)
     }
   }
+}
+
+/** Nobody has borrowed it any more. */
+function giveBack(standing: Standing): void {
+  const { over } = standing
+  standing.over = undefined
+  over?.()
 }

@@ -193,7 +193,7 @@ describe.runIf(mariadbInstalled)('a flush', () => {
   })
 
   test('cuts a connection that the server has not answered yet', async () => {
-    const pool = on.promise({}, hardly)
+    const pool = on.promise({ connectTimeout: 60_000 }, hardly)
     const before = openSockets()
     await on.pair.blue.freeze()
     try {

@@ -33,7 +33,7 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
     const before = await aborted()
     for (let n = 0; n < 3; n++) {
       await Promise.all([1, 2, 3, 4].map(() => sideOf(pool)))
-      await pool.$flush()
+      expect(await pool.$flush()).toMatchObject({ warmed: 4 })
     }
     await pool.end()
     await eventually(
@@ -99,6 +99,16 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
     await on.pair.blue.query(`kill connection ${id}`)
     await eventually(leases, (count) => count === 0)
     lost.release()
+    expect(await sideOf(pool)).toBe('blue')
+    pool.pool.once('acquire', (connection: callback.PoolConnection) => connection.destroy())
+    const dead = await pool.getConnection()
+    await eventually(leases, (count) => count === 0)
+    dead.release()
+    await on.pair.blue.killBackends()
+    await eventually(
+      () => pool.$flusher.stats().connections,
+      (count) => count === 0,
+    )
     const disposed = await pool.getConnection()
     await disposed[Symbol.asyncDispose]()
     expect(leases()).toBe(0)
