@@ -1,12 +1,16 @@
+import { withPeriodicFlush as flushingDrizzleMysql2 } from '@periodic-flush/drizzle/mysql2'
 import { withPeriodicFlush as flushingNodePostgres } from '@periodic-flush/drizzle/node-postgres'
 import { withPeriodicFlush as flushingDrizzle } from '@periodic-flush/drizzle/postgres-js'
+import { withPeriodicFlush as flushingMysql2 } from '@periodic-flush/mysql2'
 import { withPeriodicFlush as flushingPool } from '@periodic-flush/pg'
 import { withPeriodicFlush as flushingPostgres } from '@periodic-flush/postgres'
 import { withPeriodicFlush as flushingPrisma } from '@periodic-flush/prisma'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { sql as text } from 'drizzle-orm'
+import { drizzle as drizzleMysql2 } from 'drizzle-orm/mysql2'
 import { drizzle as drizzleOnPool } from 'drizzle-orm/node-postgres'
 import { drizzle } from 'drizzle-orm/postgres-js'
+import { createPool } from 'mysql2/promise'
 import { Pool } from 'pg'
 import postgres from 'postgres'
 import { PrismaClient } from '../prisma/generated/client.ts'
@@ -24,6 +28,8 @@ export interface Flushed extends Contender {
 /** One client, bare and wrapped, doing the same work. */
 export interface Pair {
   readonly name: string
+  /** The kind of server it talks to. Default: PostgreSQL. */
+  readonly engine?: 'mariadb'
   bare(url: string): Contender
   wrapped(url: string): Flushed
 }
@@ -98,6 +104,34 @@ export const pairs: readonly Pair[] = [
         end: () => prisma.$disconnect(),
         flush: () => prisma.$flush(),
       }
+    },
+  },
+  {
+    name: 'mysql2/promise',
+    engine: 'mariadb',
+    bare(uri) {
+      const pool = createPool({ uri, connectionLimit: max })
+      return { ask: () => pool.query('select 1 as one'), end: () => pool.end() }
+    },
+    wrapped(uri) {
+      const pool = flushingMysql2(() => createPool({ uri, connectionLimit: max }), options)
+      return { ask: () => pool.query('select 1 as one'), end: () => pool.end(), flush: () => pool.$flush() }
+    },
+  },
+  {
+    name: 'drizzle/mysql2',
+    engine: 'mariadb',
+    bare(uri) {
+      const db = drizzleMysql2(createPool({ uri, connectionLimit: max }))
+      return { ask: () => db.execute(text`select 1 as one`), end: () => db.$client.end() }
+    },
+    wrapped(uri) {
+      const db = flushingDrizzleMysql2(
+        () => createPool({ uri, connectionLimit: max }),
+        (client) => drizzleMysql2(client),
+        options,
+      )
+      return { ask: () => db.execute(text`select 1 as one`), end: () => db.$client.end(), flush: () => db.$flush() }
     },
   },
 ]

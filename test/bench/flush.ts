@@ -1,5 +1,6 @@
-import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
-import { type Contender, type Flushed, pairs } from './contenders.ts'
+import type { DatabaseServer } from '@periodic-flush/testing'
+import type { Contender, Flushed } from './contenders.ts'
+import { benchable, startServer } from './server.ts'
 
 const RATE = 800
 const SECONDS = 8
@@ -42,7 +43,7 @@ async function load(contender: Contender, everySecond: () => void): Promise<Load
 }
 
 /** The most backends that the server showed at once, until stopped. */
-function watchPeak(server: PostgresServer): () => Promise<number> {
+function watchPeak(server: DatabaseServer): () => Promise<number> {
   let watching = true
   let peak = 0
   const done = (async () => {
@@ -65,8 +66,9 @@ async function warmUp(contender: Contender): Promise<void> {
 /** A flush every second under steady load, against the bare client without one in the same run. */
 export async function flush(): Promise<object[]> {
   const rows: object[] = []
-  for (const { name, bare, wrapped } of pairs) {
-    const server = await startPostgres()
+  for (const pair of benchable()) {
+    const { name, bare, wrapped } = pair
+    const server = await startServer(pair)
     try {
       const plain = bare(server.url())
       await warmUp(plain)

@@ -1,6 +1,6 @@
 import { createFlusher } from '@periodic-flush/core'
-import { startPostgres } from '@periodic-flush/testing'
-import { type Contender, pairs } from './contenders.ts'
+import type { Contender } from './contenders.ts'
+import { benchable, startServer } from './server.ts'
 
 const ROUNDS = 9
 const ROUND_MS = 400
@@ -47,9 +47,10 @@ export async function overhead(): Promise<object[]> {
   const rows: object[] = [
     { client: 'core', callers: '', figure: `lease ${leaseCost().toFixed(0)} ns`, goal: '≤ 150 ns' },
   ]
-  const server = await startPostgres()
-  try {
-    for (const { name, bare, wrapped } of pairs) {
+  for (const pair of benchable()) {
+    const { name, bare, wrapped } = pair
+    const server = await startServer(pair)
+    try {
       for (const callers of [1, 16]) {
         const contenders = [bare(server.url()), wrapped(server.url())] as const
         for (const contender of contenders) await throughput(contender, callers)
@@ -64,9 +65,9 @@ export async function overhead(): Promise<object[]> {
         for (const contender of contenders) await contender.end()
         rows.push({ client: name, callers, figure: `ratio ${median(ratios).toFixed(3)}`, goal: '≥ 0.98' })
       }
+    } finally {
+      await server.stop()
     }
-  } finally {
-    await server.stop()
   }
   return rows
 }

@@ -1,6 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { startPostgres } from '@periodic-flush/testing'
-import { pairs } from './contenders.ts'
+import { benchable, startServer } from './server.ts'
 
 const FLUSHES = 10_000
 
@@ -25,8 +24,9 @@ const settled = () => new Promise((resolve) => setTimeout(resolve, 100))
 /** 10,000 flushes: what they leave behind. */
 export async function soak(): Promise<object[]> {
   const rows: object[] = []
-  for (const { name, wrapped } of pairs) {
-    const server = await startPostgres()
+  for (const pair of benchable()) {
+    const { name, wrapped } = pair
+    const server = await startServer(pair)
     try {
       const client = wrapped(server.url())
       const flush = async (times: number) => {

@@ -1,8 +1,11 @@
 import type { Subject } from './subject.ts'
 import { broken, type Defect } from './subjects/broken.ts'
+import { drizzleMysql2Subject, drizzleRcMysql2Subject } from './subjects/drizzle-mysql2.ts'
 import { drizzleNodePostgresSubject, drizzleRcNodePostgresSubject } from './subjects/drizzle-node-postgres.ts'
 import { drizzlePostgresJsSubject, drizzleRcPostgresJsSubject } from './subjects/drizzle-postgres-js.ts'
 import { kyselySubject } from './subjects/kysely.ts'
+import { mysql2Subject } from './subjects/mysql2.ts'
+import { mysql2PromiseSubject } from './subjects/mysql2-promise.ts'
 import { pgSubject } from './subjects/pg.ts'
 import { postgresSubject } from './subjects/postgres.ts'
 import { prismaSubject } from './subjects/prisma.ts'
@@ -23,6 +26,10 @@ export const subjects: readonly Subject[] =
         drizzleNodePostgresSubject,
         drizzleRcNodePostgresSubject,
         kyselySubject,
+        mysql2Subject,
+        mysql2PromiseSubject,
+        drizzleMysql2Subject,
+        drizzleRcMysql2Subject,
         prismaSubject,
         prismaMariadbSubject,
       ]

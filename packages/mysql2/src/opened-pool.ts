@@ -38,6 +38,7 @@ export class OpenedPool {
       const standing = this.#connections.get(connection)
       if (standing?.state === 'busy') standing.state = 'idle'
       forward('release', connection)
+      // With `resetOnRelease` it becomes idle only after core has looked.
       if (this.#retiring) this.#end(connection).catch(noop)
     })
   }

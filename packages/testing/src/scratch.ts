@@ -50,7 +50,7 @@ export class Scratch {
     if (this.#failure) {
       throw new TestingError('START_FAILED', `Cannot start /bin/sh: ${this.#failure.message}`, { cause: this.#failure })
     }
-    const all = { ...options, ...this.#account, cwd: this.directory, env: environment() }
+    const all = { ...options, ...this.#account, cwd: this.directory, env: environment(this.directory) }
     return this.#watchdog.spawn(command, args, all, farewell)
   }
 
@@ -77,10 +77,13 @@ export class Scratch {
   }
 }
 
-/** What the user has set for database clients must not steer our servers, and their messages are in English. */
-function environment(): NodeJS.ProcessEnv {
+/**
+ * What the user has set for database clients must not steer our servers, and their messages are in English. Their
+ * temporary files have a place of their own: a MariaDB that starts removes those of all others from where it has its own.
+ */
+function environment(directory: string): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([key]) => !/^(PG|MYSQL|MARIADB|LC_|LANG)/.test(key))
-  return { ...Object.fromEntries(own), LC_ALL: 'C' }
+  return { ...Object.fromEntries(own), LC_ALL: 'C', TMPDIR: directory }
 }
 
 let opened: Promise<Scratch> | undefined
