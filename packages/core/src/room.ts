@@ -46,7 +46,7 @@ export class Room<Client> {
   async claim(previous: Generation<Client>, signal: AbortSignal): Promise<void> {
     this.#admission.claims = 1
     while (!signal.aborted && this.#admission.excess(previous) > 0 && this.#driver.shrink !== undefined) {
-      if (previous.connections > previous.leases) {
+      if (previous.connections > previous.pooled) {
         if (!(await this.#shrink(previous))) return
       } else {
         await new Promise<void>((resolve) => {
@@ -75,7 +75,7 @@ export class Room<Client> {
         // Claimed before room is made for it, or a caller would take that room for the old client.
         fresh.asked = count
         if (this.#admission.excess(fresh) > 0) {
-          if (previous.connections - previous.leases < 2 || !(await this.#shrink(previous))) {
+          if (previous.connections - previous.pooled < 2 || !(await this.#shrink(previous))) {
             fresh.asked = count - 1
             return
           }
