@@ -55,11 +55,29 @@ export interface Client extends Callable {
   json(value: unknown): unknown
   file(...args: readonly unknown[]): Query
   reserve(): Promise<Reserved>
-  listen(...args: readonly unknown[]): Promise<unknown>
-  subscribe(...args: readonly unknown[]): Promise<unknown>
+  readonly listen: Listen
+  readonly subscribe: Subscribe
   largeObject(...args: readonly unknown[]): Promise<unknown>
   close(): Promise<void>
   end(options?: { timeout?: number }): Promise<void>
+}
+
+/** What `listen` resolves to: the backend that listens. */
+export interface Listened {
+  readonly state: object
+}
+
+/** postgres.js keeps its listening client, and what that listens to, on the function itself. */
+export interface Listen {
+  (channel: string, onnotify: (payload: string) => void, onlisten: () => void): Promise<Listened>
+  sql: Client | undefined
+  channels: Record<string, unknown>
+}
+
+/** As for `listen`; the replicating client is there from the start. */
+export interface Subscribe {
+  (...args: readonly unknown[]): Promise<unknown>
+  readonly sql: Client | undefined
 }
 
 export const noop = (): void => {}

@@ -9,11 +9,16 @@ const ENDS = `select host(inet_client_addr()) as local_host, inet_client_port() 
   host(inet_server_addr()) as remote_host, inet_server_port() as remote_port`
 
 /** How postgres.js clients are opened, checked, retired, closed and cut. */
-export function postgresDriver(open: () => Client, prepare: (client: Client) => void): Driver<Client> {
+export function postgresDriver(
+  open: () => Client,
+  prepare: (client: Client) => void,
+  dispose: () => Promise<void>,
+): Driver<Client> {
   let count = 0
   return {
     name: 'postgres',
     pipelines: true,
+    dispose,
     open() {
       const client = open()
       prepare(client)
@@ -33,7 +38,10 @@ export function postgresDriver(open: () => Client, prepare: (client: Client) => 
     },
     limit: (client) => client.options.max,
     connections: (client) => openedOf(client).sockets.size,
-    peers: (client) => openedOf(client).sockets.peers,
+    peers(client) {
+      const { sockets, listening } = openedOf(client)
+      return listening === undefined ? sockets.peers : [...sockets.peers, ...listening.peers]
+    },
     endpoints: ({ options }) =>
       options.path ? [] : options.host.map((host, index) => ({ host, port: options.port[index] ?? 5432 })),
     suspect,

@@ -5,6 +5,8 @@ import { Sockets } from './sockets.ts'
 export class Opened {
   readonly client: Client
   readonly sockets: Sockets
+  /** The sockets of the client that listens beside this one. */
+  listening: Sockets | undefined
   /** Runs a query on this client. */
   readonly handler: Handler
   /** Reservations that are held or wait. */

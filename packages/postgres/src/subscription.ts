@@ -1,0 +1,42 @@
+import type { Flusher } from '@periodic-flush/core'
+import type { Client } from './client.ts'
+import type { StableOptions } from './options.ts'
+import { Sockets } from './sockets.ts'
+
+/**
+ * The client behind `subscribe`, made when it is first needed. It takes no part in the rotation: its replication slot
+ * lives and dies with its connection, so that a second one would begin elsewhere in the stream.
+ */
+export class Subscription {
+  readonly #flusher: Flusher<Client>
+  readonly #factory: () => Client
+  readonly #options: StableOptions
+  #client: Client | undefined
+  #sockets: Sockets | undefined
+
+  constructor(flusher: Flusher<Client>, factory: () => Client, options: StableOptions) {
+    this.#flusher = flusher
+    this.#factory = factory
+    this.#options = options
+  }
+
+  async subscribe(args: readonly unknown[]): Promise<unknown> {
+    // Rejects in the flusher's words.
+    if (this.#flusher.closed) await this.#flusher.run('query', async () => undefined)
+    if (this.#client === undefined) {
+      this.#client = this.#factory()
+      this.#options.applyTo(this.#client)
+      const { sql } = this.#client.subscribe
+      if (sql !== undefined) this.#sockets = new Sockets(sql)
+    }
+    return this.#client.subscribe(...args)
+  }
+
+  async end(): Promise<void> {
+    const client = this.#client
+    if (client === undefined) return
+    // With a time-out of 0 it waits for no answer, and lets no lost connection be made anew.
+    await client.end({ timeout: 0 })
+    await this.#sockets?.leave()
+  }
+}
