@@ -385,22 +385,28 @@ describe('a lease of kind listener', () => {
     const driver = new ScriptedDriver()
     driver.max = 1
     const { flusher, clock } = setUp({}, driver)
+    const first = await flusher.acquire(holder('listener'))
+    expect(flusher.stats()).toMatchObject({ leases: 1, connections: 0 })
     const query = occupy(await flusher.acquire(holder()), 1)
     const waiting = flusher.acquire(holder())
     const listener = flusher.tryAcquire(holder('listener'))
     expect(listener?.client.id).toBe(1)
-    expect(flusher.stats()).toMatchObject({ leases: 2, connections: 1, waiting: 1 })
+    expect(flusher.stats()).toMatchObject({ leases: 3, connections: 1, waiting: 1 })
     query.release()
     const second = await waiting
     second.release()
     const flushed = flusher.flush({ deadlineMs: 0 })
     await settled()
     await clock.advance(0)
-    await expect(flushed).resolves.toMatchObject({ drained: false, stragglers: [{ kind: 'listener' }] })
+    await expect(flushed).resolves.toMatchObject({
+      drained: false,
+      stragglers: [{ kind: 'listener' }, { kind: 'listener' }],
+    })
+    const onFresh = await flusher.acquire(holder('listener'))
     // The one that listens still holds none of the connections that a flush must find room for.
     occupy(await flusher.acquire(holder()), 1).release()
     await expect(flusher.flush({ wait: 'swapped' })).resolves.toMatchObject({ generation: 3 })
-    listener?.release()
+    for (const lease of [first, listener, onFresh]) lease?.release()
     await flusher.close()
     expect(clock.timers).toBe(0)
   })
