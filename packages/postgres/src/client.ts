@@ -11,7 +11,10 @@ export interface Query extends Promise<unknown> {
   state: object | null
   active: boolean
   cancelled: unknown
+  execute: () => Query
   readonly cursorRows?: number
+  /** What a cursor does with its next rows; an iterator replaces it at every step. */
+  cursorFn?: (rows: unknown) => unknown
   readonly streaming?: boolean
 }
 

@@ -176,12 +176,16 @@ export class Listeners implements Hearer {
     this.#fresh = undefined
     old.silence()
     fresh.deliver()
-    if (!parted && failure === undefined) {
-      this.#tellGap()
-      for (const channel of this.#channels.names) this.#channels.relistened(channel)
-    }
+    // Where it cannot listen yet, postgres.js tries again by itself.
+    if (!parted) fresh.ready.then(() => this.#beginAnew(fresh), noop)
     await old.close()
     return true
+  }
+
+  #beginAnew(listening: Listening): void {
+    if (listening !== this.#serving) return
+    this.#tellGap()
+    for (const channel of this.#channels.names) this.#channels.relistened(channel)
   }
 
   /** Draws the line between the two; false if none can be drawn. */

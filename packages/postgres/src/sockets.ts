@@ -86,6 +86,8 @@ export class Sockets {
       this.cut()
       return
     }
+    // What connects now must not come to fetch types while it is ended.
+    for (const socket of this.#live) if (socket.connecting || this.startup.isHandshaking(socket)) socket.destroy()
     // First the client's own end: else it would write ROLLBACK to a socket that is gone, and throw where nobody catches.
     const drop = (): void => this.cut()
     end().then(drop, drop)
