@@ -38,6 +38,7 @@ export interface ClientOptions {
   readonly ssl: unknown
   readonly debug: unknown
   readonly fetch_types: unknown
+  readonly parameters: object
   readonly parsers: Record<string, unknown>
   readonly serializers: Record<string, unknown>
   readonly shared: { readonly typeArrayMap: Record<string, unknown> }

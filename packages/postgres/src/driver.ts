@@ -108,7 +108,8 @@ async function warm(client: Client, count: number, signal: AbortSignal): Promise
   }
 }
 
-async function shrink(client: Client, count: number): Promise<void> {
+/** Ends up to `count` idle connections of a client that stays in use. */
+export async function shrink(client: Client, count: number): Promise<void> {
   for (let ended = 0; ended < count; ended += 1) {
     if (!(await endIdle(client))) return
   }

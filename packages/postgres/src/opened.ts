@@ -36,6 +36,22 @@ export class Opened {
     } finally {
       this.sockets.cancelling = false
     }
+    this.#cancelInTurn(query)
+  }
+
+  /** One that waits behind others is cancelled when its turn comes: postgres.js reads this and then connects, at once. */
+  #cancelInTurn({ cancelled }: Query): void {
+    if (typeof cancelled !== 'object' || cancelled === null || !('resolve' in cancelled)) return
+    const { resolve } = cancelled
+    Object.defineProperty(cancelled, 'resolve', {
+      get: () => {
+        this.sockets.cancelling = true
+        queueMicrotask(() => {
+          this.sockets.cancelling = false
+        })
+        return resolve
+      },
+    })
   }
 
   /**

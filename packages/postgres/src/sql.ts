@@ -11,7 +11,7 @@ import {
 } from '@periodic-flush/core'
 import type { Sql } from 'postgres'
 import { type Client, type Handler, noop, type Query } from './client.ts'
-import { postgresDriver } from './driver.ts'
+import { postgresDriver, shrink } from './driver.ts'
 import { Listeners } from './listen.ts'
 import { StableOptions } from './options.ts'
 import { cancellation, Run } from './query.ts'
@@ -79,6 +79,7 @@ class Facade {
   readonly #subscription: Subscription
   /** The client opened last: it goes on serving `options` and the helpers when none is current. */
   #latest: Client
+  #told: object = {}
   #ending: Promise<void> | undefined
   readonly #route: Handler
 
@@ -108,6 +109,13 @@ class Facade {
 
   get #current(): Client {
     return this.#flusher.current() ?? this.#latest
+  }
+
+  /** What the server told last: a client that has not connected yet knows nothing. */
+  get #parameters(): object {
+    const { parameters } = this.#current.options
+    if (Object.keys(parameters).length > 0) this.#told = parameters
+    return this.#told
   }
 
   #run(query: Query): void {
@@ -194,8 +202,14 @@ class Facade {
     await Promise.all([this.#listeners.end(), this.#subscription.end()])
   }
 
+  /**
+   * As natively, idle connections close and the client stays usable. The native way would never use those again that it
+   * has not opened yet.
+   */
   async #close(): Promise<void> {
-    await this.#flusher.close()
+    const client = this.#flusher.current()
+    const { connections, leases } = this.#flusher.stats()
+    if (client !== undefined) await shrink(client, connections - leases)
   }
 
   #members(): object {
@@ -229,7 +243,7 @@ class Facade {
       typed: this.#first.types,
     })
     Object.defineProperties(sql, {
-      parameters: { get: () => Reflect.get(this.#current.options, 'parameters'), enumerable: true },
+      parameters: { get: () => this.#parameters, enumerable: true },
       $flush: { value: (given?: FlushOptions) => flusher.flush(given) },
       $flusher: { value: flusher },
       // Its options hold the password.
