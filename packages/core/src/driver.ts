@@ -75,4 +75,10 @@ export interface Driver<Client> {
    * before this is called.
    */
   cut(client: Client): void
+
+  /**
+   * The flusher closes: ends what the adapter holds beside the clients, and the leases of kind `'listener'`, which would
+   * never end by themselves. Nothing else bounds it, so it must not wait for a server.
+   */
+  dispose?(): Promise<void>
 }

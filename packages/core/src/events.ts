@@ -15,10 +15,12 @@ export interface FlusherEvents {
   readonly failed: { name: string; reason: string; step: FailedStep; error: PeriodicFlushError | unknown }
   /** A caller has to wait for a lease while generations overlap or the first client opens; once per such spell. */
   readonly waiting: { name: string; waiting: number }
+  /** Notifications on these channels may have been lost: the listening connection broke, or moved to another server. */
+  readonly 'listen-gap': { name: string; channels: readonly string[] }
 }
 
 /** Where something failed. */
-export type FailedStep = 'room' | 'open' | 'check' | 'warm' | 'shrink' | 'retire' | 'close' | 'trigger'
+export type FailedStep = 'room' | 'open' | 'check' | 'warm' | 'shrink' | 'retire' | 'close' | 'trigger' | 'listen'
 
 /** A function that is called with what an event tells. */
 export type Listener<Event extends keyof FlusherEvents> = (payload: FlusherEvents[Event]) => void
@@ -29,6 +31,7 @@ const channels = {
   cut: channel('periodic-flush:cut'),
   failed: channel('periodic-flush:failed'),
   waiting: channel('periodic-flush:waiting'),
+  'listen-gap': channel('periodic-flush:listen-gap'),
 } satisfies Record<keyof FlusherEvents, unknown>
 
 /** What subscribers of the tracing channel see: `report` once a flush has succeeded. */

@@ -1,6 +1,8 @@
 import { inspect } from 'node:util'
 import { type Clock, systemClock, type Timer } from './clock.ts'
+import { deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
+import { PeriodicFlushError } from './errors.ts'
 import { Events, type FlusherEvents, type Listener } from './events.ts'
 import type { FlushReport } from './flush-report.ts'
 import type { Holder, Lease, LeaseKind } from './generation.ts'
@@ -132,6 +134,29 @@ export class Flusher<Client> {
       { reason: 'manual', deadlineMs, onDeadline, abandoned: false, ...verified, lazy, hold: true },
       wait,
     )
+  }
+
+  /** For adapters: tells listeners and the diagnostics channel of an event that only the adapter can see. */
+  tell<Event extends keyof FlusherEvents>(event: Event, payload: FlusherEvents[Event]): void {
+    this.#events.emit(event, payload)
+  }
+
+  /**
+   * For adapters: settles as `work` does, at the latest after `checkTimeoutMs`, and then with TIMEOUT. Its timer does not
+   * keep the process alive.
+   */
+  async within<T>(what: string, work: Promise<T>): Promise<T> {
+    const { checkTimeoutMs } = this.#options
+    const late = deferred<never>()
+    const timer = this.#clock.after(checkTimeoutMs, false, () => {
+      const message = `${this.name}: ${what} was not done within ${checkTimeoutMs} ms (checkTimeoutMs)`
+      late.reject(new PeriodicFlushError('TIMEOUT', message))
+    })
+    try {
+      return await Promise.race([work, late.promise])
+    } finally {
+      timer.cancel()
+    }
   }
 
   /** The client that serves now, without a lease: for reading its options, not for work. */

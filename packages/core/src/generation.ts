@@ -2,9 +2,14 @@ import type { Driver } from './driver.ts'
 import type { PeriodicFlushError } from './errors.ts'
 
 /** What a lease is for; reports name it. */
-export type LeaseKind = 'query' | 'transaction' | 'reserved' | 'cursor' | 'stream'
+export type LeaseKind = 'query' | 'transaction' | 'reserved' | 'cursor' | 'stream' | 'listener'
 
-/** Whoever holds a lease, as core sees it. None of its methods may throw. */
+/**
+ * Whoever holds a lease, as core sees it. None of its methods may throw.
+ *
+ * A `'listener'` has a connection beside the client's own: it neither waits for room nor takes any, and it is handed over
+ * at a swap rather than ended.
+ */
 export interface Holder {
   readonly kind: LeaseKind
   /** The client was cut, or the flusher closed while this waited: settles whatever the caller still waits for. */
@@ -50,7 +55,9 @@ export class Generation<Client> {
   state: GenerationState = 'opening'
   /** How many leases are out. */
   leases = 0
-  /** The most leases that were out at once since the last flush. */
+  /** How many of them are on the client's own connections. */
+  pooled = 0
+  /** The most of those that were out at once since the last flush. */
   peak = 0
   /** Whether anything was leased since the last flush. */
   used = false
@@ -87,7 +94,7 @@ export class Generation<Client> {
 
   /** How many connections it holds, or is bound to hold in a moment; an upper bound where the driver does not tell. */
   get connections(): number {
-    const busy = Math.min(this.limit, this.leases)
+    const busy = Math.min(this.limit, this.pooled)
     const told = this.#driver.connections?.(this.client)
     if (told !== undefined) return Math.max(told, busy, this.asked)
     const idleGone = this.state === 'retiring' && this.#driver.retire !== undefined
@@ -105,17 +112,19 @@ export class Generation<Client> {
     if (this.#newest !== undefined) this.#newest.newer = lease
     this.#newest = lease
     this.used = true
-    if (++this.leases > this.peak) this.peak = this.leases
+    this.leases++
+    if (holder.kind !== 'listener' && ++this.pooled > this.peak) this.peak = this.pooled
     return lease
   }
 
   /** Takes a lease off the list; its release comes from the lease itself. */
   forget(lease: GenerationLease<Client>): void {
-    const { older, newer } = lease
+    const { holder, older, newer } = lease
     if (older !== undefined) older.newer = newer
     if (newer !== undefined) newer.older = older
     else this.#newest = older
     this.leases--
+    if (holder.kind !== 'listener') this.pooled--
     this.#released(this)
   }
 

@@ -51,7 +51,7 @@ export class Room<Client> {
   async claim(previous: Generation<Client>, signal: AbortSignal): Promise<boolean> {
     this.#admission.claims = 1
     while (!signal.aborted && this.#admission.excess(previous) > 0) {
-      if (this.#driver.shrink !== undefined && previous.connections > previous.leases) {
+      if (this.#driver.shrink !== undefined && previous.connections > previous.pooled) {
         if (!(await this.#shrink(previous))) return true
       } else {
         await new Promise<void>((resolve) => {
@@ -81,7 +81,7 @@ export class Room<Client> {
         // Claimed before room is made for it, or a caller would take that room for the old client.
         fresh.asked = count
         if (this.#admission.excess(fresh) > 0) {
-          if (previous.connections - previous.leases < 2 || !(await this.#shrink(previous))) {
+          if (previous.connections - previous.pooled < 2 || !(await this.#shrink(previous))) {
             fresh.asked = count - 1
             return
           }

@@ -97,12 +97,13 @@ export class Rotator<Client> {
    */
   tryAcquire(holder: Holder): Lease<Client> | undefined {
     if (this.#closed !== undefined) throw closedError(this.#options.name)
-    if (this.#waiters.size > 0) return undefined
+    const aside = holder.kind === 'listener'
+    if (this.#waiters.size > 0 && !aside) return undefined
     const generation = this.#current ?? this.#openFirst()
     if (generation === undefined) return undefined
     const now = this.#clock.now()
     if (this.#isDue(generation, now)) return undefined
-    return this.#admission.admits(generation) ? generation.lease(holder, now) : undefined
+    return aside || this.#admission.admits(generation) ? generation.lease(holder, now) : undefined
   }
 
   /** A lease, in turn: first in, first out. */
@@ -366,8 +367,10 @@ export class Rotator<Client> {
     const current = this.#current
     this.#current = undefined
     if (current !== undefined) this.#retire(current, 'last')
+    const disposed = (async () => this.#driver.dispose?.())().catch((error) => this.#failed('close', 'close', error))
     const retirements = [...this.#retirements.values()]
     await Promise.all(retirements.map((retirement) => retirement.settle(deadlineMs, true, () => 'cut')))
+    await disposed
     await this.#turn
     await this.#firstOpening
   }

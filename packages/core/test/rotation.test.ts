@@ -428,3 +428,73 @@ function failing(message: string): () => Promise<never> {
     throw new Error(message)
   }
 }
+
+describe('a lease of kind listener', () => {
+  test('is had at once beside a full client, waits for nobody, and takes no room of a query', async () => {
+    const driver = new ScriptedDriver()
+    driver.max = 1
+    const { flusher, clock } = setUp({}, driver)
+    const first = await flusher.acquire(holder('listener'))
+    expect(flusher.stats()).toMatchObject({ leases: 1, connections: 0 })
+    const query = occupy(await flusher.acquire(holder()), 1)
+    const waiting = flusher.acquire(holder())
+    const listener = flusher.tryAcquire(holder('listener'))
+    expect(listener?.client.id).toBe(1)
+    expect(flusher.stats()).toMatchObject({ leases: 3, connections: 1, waiting: 1 })
+    query.release()
+    const second = await waiting
+    second.release()
+    const flushed = flusher.flush({ deadlineMs: 0 })
+    await settled()
+    await clock.advance(0)
+    await expect(flushed).resolves.toMatchObject({
+      drained: false,
+      stragglers: [{ kind: 'listener' }, { kind: 'listener' }],
+    })
+    const onFresh = await flusher.acquire(holder('listener'))
+    // The one that listens still holds none of the connections that a flush must find room for.
+    occupy(await flusher.acquire(holder()), 1).release()
+    await expect(flusher.flush({ wait: 'swapped' })).resolves.toMatchObject({ generation: 3 })
+    for (const lease of [first, listener, onFresh]) lease?.release()
+    await flusher.close()
+    expect(clock.timers).toBe(0)
+  })
+
+  test('ends as the flusher closes, when the driver is told to end what it holds beside the clients', async () => {
+    const driver = new ScriptedDriver()
+    const { flusher, transcript, clock } = setUp({}, driver)
+    const lease = await flusher.acquire(holder('listener'))
+    Object.assign(driver, {
+      dispose: async () => {
+        transcript.push('dispose')
+        lease.release()
+      },
+    })
+    await flusher.close()
+    expect(transcript).toEqual(['open 1', 'dispose', 'close 1'])
+    expect(clock.timers).toBe(0)
+  })
+})
+
+describe('for adapters', () => {
+  test('within() settles as the work does, and with TIMEOUT when its time is over', async () => {
+    const { flusher, clock } = setUp({ checkTimeoutMs: 500 })
+    await expect(flusher.within('it', Promise.resolve(1))).resolves.toBe(1)
+    await expect(flusher.within('it', Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(clock.timers).toBe(0)
+    const late = expect(flusher.within('the hand-over', never())).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: 'fake: the hand-over was not done within 500 ms (checkTimeoutMs)',
+    })
+    await clock.advance(500)
+    await late
+  })
+
+  test('tell() reaches the listeners of that event', () => {
+    const { flusher } = setUp()
+    const heard: unknown[] = []
+    flusher.on('listen-gap', (gap) => heard.push(gap))
+    flusher.tell('listen-gap', { name: 'fake', channels: ['news'] })
+    expect(heard).toEqual([{ name: 'fake', channels: ['news'] }])
+  })
+})

@@ -11,7 +11,10 @@ export interface Query extends Promise<unknown> {
   state: object | null
   active: boolean
   cancelled: unknown
+  execute: () => Query
   readonly cursorRows?: number
+  /** What a cursor does with its next rows; an iterator replaces it at every step. */
+  cursorFn?: (rows: unknown) => unknown
   readonly streaming?: boolean
 }
 
@@ -35,6 +38,7 @@ export interface ClientOptions {
   readonly ssl: unknown
   readonly debug: unknown
   readonly fetch_types: unknown
+  readonly parameters: object
   readonly parsers: Record<string, unknown>
   readonly serializers: Record<string, unknown>
   readonly shared: { readonly typeArrayMap: Record<string, unknown> }
@@ -55,11 +59,29 @@ export interface Client extends Callable {
   json(value: unknown): unknown
   file(...args: readonly unknown[]): Query
   reserve(): Promise<Reserved>
-  listen(...args: readonly unknown[]): Promise<unknown>
-  subscribe(...args: readonly unknown[]): Promise<unknown>
+  readonly listen: Listen
+  readonly subscribe: Subscribe
   largeObject(...args: readonly unknown[]): Promise<unknown>
   close(): Promise<void>
   end(options?: { timeout?: number }): Promise<void>
+}
+
+/** What `listen` resolves to: the backend that listens. */
+export interface Listened {
+  readonly state: object
+}
+
+/** postgres.js keeps its listening client, and what that listens to, on the function itself. */
+export interface Listen {
+  (channel: string, onnotify: (payload: string) => void, onlisten: () => void): Promise<Listened>
+  sql: Client | undefined
+  channels: Record<string, unknown>
+}
+
+/** As for `listen`; the replicating client is there from the start. */
+export interface Subscribe {
+  (...args: readonly unknown[]): Promise<unknown>
+  readonly sql: Client | undefined
 }
 
 export const noop = (): void => {}

@@ -9,11 +9,16 @@ const ENDS = `select host(inet_client_addr()) as local_host, inet_client_port() 
   host(inet_server_addr()) as remote_host, inet_server_port() as remote_port`
 
 /** How postgres.js clients are opened, checked, retired, closed and cut. */
-export function postgresDriver(open: () => Client, prepare: (client: Client) => void): Driver<Client> {
+export function postgresDriver(
+  open: () => Client,
+  prepare: (client: Client) => void,
+  dispose: () => Promise<void>,
+): Driver<Client> {
   let count = 0
   return {
     name: 'postgres',
     pipelines: true,
+    dispose,
     open() {
       const client = open()
       prepare(client)
@@ -33,7 +38,10 @@ export function postgresDriver(open: () => Client, prepare: (client: Client) => 
     },
     limit: (client) => client.options.max,
     connections: (client) => openedOf(client).sockets.size,
-    peers: (client) => openedOf(client).sockets.peers,
+    peers(client) {
+      const { sockets, listening } = openedOf(client)
+      return listening === undefined ? sockets.peers : [...sockets.peers, ...listening.peers]
+    },
     endpoints: ({ options }) =>
       options.path ? [] : options.host.map((host, index) => ({ host, port: options.port[index] ?? 5432 })),
     suspect,
@@ -100,7 +108,8 @@ async function warm(client: Client, count: number, signal: AbortSignal): Promise
   }
 }
 
-async function shrink(client: Client, count: number): Promise<void> {
+/** Ends up to `count` idle connections of a client that stays in use. */
+export async function shrink(client: Client, count: number): Promise<void> {
   for (let ended = 0; ended < count; ended += 1) {
     if (!(await endIdle(client))) return
   }

@@ -5,6 +5,8 @@ import { Sockets } from './sockets.ts'
 export class Opened {
   readonly client: Client
   readonly sockets: Sockets
+  /** The sockets of the client that listens beside this one. */
+  listening: Sockets | undefined
   /** Runs a query on this client. */
   readonly handler: Handler
   /** Reservations that are held or wait. */
@@ -34,6 +36,22 @@ export class Opened {
     } finally {
       this.sockets.cancelling = false
     }
+    this.#cancelInTurn(query)
+  }
+
+  /** One that waits behind others is cancelled when its turn comes: postgres.js reads this and then connects, at once. */
+  #cancelInTurn({ cancelled }: Query): void {
+    if (typeof cancelled !== 'object' || cancelled === null || !('resolve' in cancelled)) return
+    const { resolve } = cancelled
+    Object.defineProperty(cancelled, 'resolve', {
+      get: () => {
+        this.sockets.cancelling = true
+        queueMicrotask(() => {
+          this.sockets.cancelling = false
+        })
+        return resolve
+      },
+    })
   }
 
   /**

@@ -1,4 +1,4 @@
-import { Stream } from 'node:stream'
+import { Readable, Stream } from 'node:stream'
 import type { Flusher, Holder, Lease, LeaseKind } from '@periodic-flush/core'
 import { type Client, noop, type Query } from './client.ts'
 import { type Opened, openedOf } from './opened.ts'
@@ -36,6 +36,9 @@ export class Run implements Holder {
   #sent: Query | undefined
   #lease: Lease<Client> | undefined
   #waiting: AbortController | undefined
+  #stream: Stream | undefined
+  /** The rows of a cursor are with its owner, who has not asked for more yet. */
+  #stepping = false
 
   constructor(flusher: Flusher<Client>, query: Routed) {
     this.#flusher = flusher
@@ -62,6 +65,7 @@ export class Run implements Holder {
   cut(error: Error): void {
     this.#lease = undefined
     this.#fail(error)
+    if (this.#stream !== undefined && 'destroy' in this.#stream) (this.#stream as Readable).destroy(error)
   }
 
   /**
@@ -131,12 +135,16 @@ export class Run implements Holder {
   }
 
   settled(value: unknown): void {
+    if (this.#lease === undefined) return
     // A stream is where copying begins; it ends when the query is resolved once more.
-    if (this.kind !== 'stream' || !(value instanceof Stream)) this.#release()
+    if (this.kind === 'stream' && value instanceof Stream) this.#copying(value)
+    else this.#release()
     this.#succeed(value)
   }
 
   failed(error: unknown): void {
+    // After a cut the client has its own say about what it lost; the owner has been told.
+    if (this.#lease === undefined) return
     this.#release()
     this.#fail(error)
   }
@@ -154,7 +162,38 @@ export class Run implements Holder {
         query.active = active
       },
     })
+    if (this.kind === 'cursor') standIn.cursorFn = (rows) => this.#step(rows)
     return standIn
+  }
+
+  /**
+   * One step of a cursor. What its owner does after the connection is lost never comes back to it: postgres.js would
+   * write to a socket that is gone, and throw where nobody catches.
+   */
+  #step(rows: unknown): Promise<unknown> {
+    const lease = this.#lease
+    this.#stepping = true
+    const step = this.#query.cursorFn?.(rows)
+    return new Promise((resolve, reject) => {
+      const unless = (settle: Settle): Settle => {
+        return (value) => {
+          this.#stepping = false
+          if (this.#lease === lease) settle(value)
+        }
+      }
+      Promise.resolve(step).then(unless(resolve), unless(reject))
+    })
+  }
+
+  /** A copy that is destroyed before its end goes on to its end unread; natively its connection is paused for ever. */
+  #copying(stream: Stream): void {
+    this.#stream = stream
+    if (!(stream instanceof Readable)) return
+    stream.once('close', () => {
+      if (!stream.readableAborted || this.#lease === undefined) return
+      stream.push = () => true
+      stream._read(0)
+    })
   }
 
   #release(): void {
@@ -170,8 +209,19 @@ export class Run implements Holder {
   }
 
   #fail(error: unknown): void {
-    if (this.kind === 'cursor') this.#query.reject(error)
-    else this.#reject(error)
+    if (this.kind !== 'cursor') {
+      this.#reject(error)
+      return
+    }
+    const query = this.#query
+    query.reject(error)
+    if (!this.#stepping) return
+    // Nobody waits: the next step must not find that the cursor has simply ended.
+    query.active = true
+    query.execute = () => {
+      query.reject(error)
+      return query
+    }
   }
 }
 

@@ -16,7 +16,8 @@ export function peerOf(address: string | undefined, port: number | undefined): s
  */
 export class Sockets {
   readonly #options: ClientOptions
-  readonly #own: ClientOptions['socket']
+  /** The user's own way to make a socket. */
+  readonly own: ClientOptions['socket']
   readonly #live = new Set<Socket>()
   /** Host indexes of closed sockets: as natively, a connection goes on with its next host. */
   readonly #nextHosts: number[] = []
@@ -33,7 +34,7 @@ export class Sockets {
 
   constructor(client: Client) {
     this.#options = client.options
-    this.#own = client.options.socket
+    this.own = client.options.socket
     client.options.socket = () => this.#open()
   }
 
@@ -85,6 +86,8 @@ export class Sockets {
       this.cut()
       return
     }
+    // What connects now must not come to fetch types while it is ended.
+    for (const socket of this.#live) if (socket.connecting || this.startup.isHandshaking(socket)) socket.destroy()
     // First the client's own end: else it would write ROLLBACK to a socket that is gone, and throw where nobody catches.
     const drop = (): void => this.cut()
     end().then(drop, drop)
@@ -105,6 +108,15 @@ export class Sockets {
     for (const socket of this.#live) {
       if (socket.connecting || (!this.#options.ssl && !socket.writableEnded)) socket.destroy()
     }
+  }
+
+  /** Lets go of every socket once what was written is on its way, whether or not the server answers. */
+  async leave(): Promise<void> {
+    for (const socket of this.#live) {
+      if (socket.connecting) socket.destroy()
+      else socket.end(() => socket.destroy())
+    }
+    await this.ended(true)
   }
 
   /** Drops the sockets on which nothing has been sent yet but the handshake. */
@@ -134,12 +146,12 @@ export class Sockets {
       const peers = [...new Set(this.peers)]
       const socket = [...this.#live].find(({ remoteAddress }) => remoteAddress !== undefined)
       // The name may lead elsewhere by now, and another server would get the cancellation.
-      if (peers.length === 1 && socket?.remoteAddress !== undefined && !this.#options.path && !this.#own) {
+      if (peers.length === 1 && socket?.remoteAddress !== undefined && !this.#options.path && !this.own) {
         return this.#connect(0, socket.remoteAddress, socket.remotePort)
       }
       if (this.retiring && !cancelling) throw refusal('is retiring')
     }
-    if (this.#own !== undefined) return this.#adopt(this.#own)
+    if (this.own !== undefined) return this.#adopt(this.own)
     return this.#connect(cancelling ? 0 : (this.#nextHosts.shift() ?? 0))
   }
 
@@ -173,7 +185,7 @@ export class Sockets {
     }
     this.#live.add(socket)
     socket.on('close', gone)
-    if (this.#options.fetch_types && !this.#options.ssl && !this.#own && !this.cancelling) this.startup.watch(socket)
+    if (this.#options.fetch_types && !this.#options.ssl && !this.own && !this.cancelling) this.startup.watch(socket)
     // Errors in the microtask before postgres.js listens, and those after it has stopped to.
     const ignore = (): void => {}
     socket.on('error', ignore)

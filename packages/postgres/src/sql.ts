@@ -10,12 +10,13 @@ import {
   shown,
 } from '@periodic-flush/core'
 import type { Sql } from 'postgres'
-import { Aside } from './aside.ts'
 import { type Client, type Handler, noop, type Query } from './client.ts'
-import { postgresDriver } from './driver.ts'
+import { postgresDriver, shrink } from './driver.ts'
+import { Listeners } from './listen.ts'
 import { StableOptions } from './options.ts'
 import { cancellation, Run } from './query.ts'
 import { Reservation, Transaction } from './session.ts'
+import { Subscription } from './subscription.ts'
 
 /** What a factory takes for its own types: postgres.js's `types` option. */
 export type Types = Record<string, unknown>
@@ -27,6 +28,8 @@ export type FlushingSql<T extends Types = Types> = Sql<T> & {
   /** The schedule: `stats()`, `on(event, listener)`, `pause()`, `resume()`, `close()`. */
   readonly $flusher: Flusher<Sql<T>>
 }
+
+type ListenArgs = Parameters<Listeners['listen']>
 
 /** Says how long a facade waits for running work when it ends without a timeout: as long as Node can. */
 const FOREVER = 2 ** 31 - 1
@@ -72,9 +75,11 @@ class Facade {
   readonly #flusher: Flusher<Client>
   readonly #options: StableOptions
   readonly #first: Client
-  readonly #aside: Aside
+  readonly #listeners: Listeners
+  readonly #subscription: Subscription
   /** The client opened last: it goes on serving `options` and the helpers when none is current. */
   #latest: Client
+  #told: object = {}
   #ending: Promise<void> | undefined
   readonly #route: Handler
 
@@ -88,12 +93,14 @@ class Facade {
       unused = undefined
       return client
     }
-    const driver = postgresDriver(open, (client) => {
+    const prepare = (client: Client): void => {
       this.#options.applyTo(client)
       this.#latest = client
-    })
+    }
+    const driver = postgresDriver(open, prepare, () => this.#dispose())
     this.#flusher = createFlusher(driver, options as Options<Client>)
-    this.#aside = new Aside(this.#flusher, factory, this.#options)
+    this.#listeners = new Listeners(this.#flusher)
+    this.#subscription = new Subscription(this.#flusher, factory, this.#options)
     this.#route = (query) => this.#run(query)
     // postgres.js asks it for a stack trace.
     Object.assign(this.#route, { debug: this.#first.options.debug })
@@ -102,6 +109,13 @@ class Facade {
 
   get #current(): Client {
     return this.#flusher.current() ?? this.#latest
+  }
+
+  /** What the server told last: a client that has not connected yet knows nothing. */
+  get #parameters(): object {
+    const { parameters } = this.#current.options
+    if (Object.keys(parameters).length > 0) this.#told = parameters
+    return this.#told
   }
 
   #run(query: Query): void {
@@ -148,6 +162,14 @@ class Facade {
     return reservation.result
   }
 
+  #listen(args: ListenArgs): Promise<unknown> {
+    return this.#ending === undefined ? this.#listeners.listen(...args) : this.#ended()
+  }
+
+  #subscribe(args: readonly unknown[]): Promise<unknown> {
+    return this.#ending === undefined ? this.#subscription.subscribe(args) : this.#ended()
+  }
+
   /** Natively it begins a transaction on its client within the call: it gets one of ours. */
   #largeObject(args: readonly unknown[]): Promise<unknown> {
     const client = this.#current
@@ -172,12 +194,22 @@ class Facade {
 
   async #end({ timeout }: { timeout?: number | null } = {}): Promise<void> {
     const deadlineMs = typeof timeout === 'number' ? Math.min(timeout * 1000, FOREVER) : FOREVER
-    this.#ending ??= Promise.all([this.#flusher.close({ deadlineMs }), this.#aside.end()]).then(noop)
+    this.#ending ??= this.#flusher.close({ deadlineMs })
     await this.#ending
   }
 
+  async #dispose(): Promise<void> {
+    await Promise.all([this.#listeners.end(), this.#subscription.end()])
+  }
+
+  /**
+   * As natively, idle connections close and the client stays usable. The native way would never use those again that it
+   * has not opened yet.
+   */
   async #close(): Promise<void> {
-    await this.#flusher.close()
+    const client = this.#flusher.current()
+    const { connections, leases } = this.#flusher.stats()
+    if (client !== undefined) await shrink(client, connections - leases)
   }
 
   #members(): object {
@@ -203,15 +235,15 @@ class Facade {
       begin,
       reserve: () => this.#reserve(),
       largeObject: (...args: readonly unknown[]) => this.#largeObject(args),
-      listen: (...args: readonly unknown[]) => this.#aside.listen(args),
-      subscribe: (...args: readonly unknown[]) => this.#aside.subscribe(args),
+      listen: (...args: ListenArgs) => this.#listen(args),
+      subscribe: (...args: readonly unknown[]) => this.#subscribe(args),
       close: () => this.#close(),
       end: (given?: { timeout?: number }) => this.#end(given),
       types: this.#first.types,
       typed: this.#first.types,
     })
     Object.defineProperties(sql, {
-      parameters: { get: () => Reflect.get(this.#current.options, 'parameters'), enumerable: true },
+      parameters: { get: () => this.#parameters, enumerable: true },
       $flush: { value: (given?: FlushOptions) => flusher.flush(given) },
       $flusher: { value: flusher },
       // Its options hold the password.

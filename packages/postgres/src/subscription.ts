@@ -1,47 +1,42 @@
 import type { Flusher } from '@periodic-flush/core'
 import type { Client } from './client.ts'
 import type { StableOptions } from './options.ts'
+import { Sockets } from './sockets.ts'
 
 /**
- * The client behind `listen` and `subscribe`. It takes no part in the rotation: what it holds is a stream of events,
- * which a flush would tear. It is made when it is first needed.
+ * The client behind `subscribe`, made when it is first needed. It takes no part in the rotation: its replication slot
+ * lives and dies with its connection, so that a second one would begin elsewhere in the stream.
  */
-export class Aside {
+export class Subscription {
   readonly #flusher: Flusher<Client>
   readonly #factory: () => Client
   readonly #options: StableOptions
   #client: Client | undefined
+  #sockets: Sockets | undefined
 
   constructor(flusher: Flusher<Client>, factory: () => Client, options: StableOptions) {
     this.#flusher = flusher
     this.#factory = factory
     this.#options = options
-    const close = flusher.close
-    // Users close the flusher itself, which knows nothing of this client.
-    flusher.close = async (given) => {
-      await Promise.all([close.call(flusher, given), this.end()])
-    }
-  }
-
-  async listen(args: readonly unknown[]): Promise<unknown> {
-    return (await this.#get()).listen(...args)
   }
 
   async subscribe(args: readonly unknown[]): Promise<unknown> {
-    return (await this.#get()).subscribe(...args)
-  }
-
-  async end(): Promise<void> {
-    await this.#client?.end({ timeout: 0 })
-  }
-
-  async #get(): Promise<Client> {
     // Rejects in the flusher's words.
     if (this.#flusher.closed) await this.#flusher.run('query', async () => undefined)
     if (this.#client === undefined) {
       this.#client = this.#factory()
       this.#options.applyTo(this.#client)
+      const { sql } = this.#client.subscribe
+      if (sql !== undefined) this.#sockets = new Sockets(sql)
     }
-    return this.#client
+    return this.#client.subscribe(...args)
+  }
+
+  async end(): Promise<void> {
+    const client = this.#client
+    if (client === undefined) return
+    // With a time-out of 0 it waits for no answer, and lets no lost connection be made anew.
+    await client.end({ timeout: 0 })
+    await this.#sockets?.leave()
   }
 }

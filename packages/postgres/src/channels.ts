@@ -1,0 +1,44 @@
+/** One call of `listen`. */
+export interface Listener {
+  readonly fn: (payload: string) => void
+  readonly onlisten: (() => void) | undefined
+}
+
+/** Who listens to which channel, whichever connection does so for them. */
+export class Channels {
+  readonly #listeners = new Map<string, Set<Listener>>()
+
+  get names(): readonly string[] {
+    return [...this.#listeners.keys()]
+  }
+
+  add(channel: string, listener: Listener): void {
+    const listeners = this.#listeners.get(channel) ?? new Set()
+    this.#listeners.set(channel, listeners.add(listener))
+  }
+
+  /** Takes one listener away; true if the channel has none left by that. */
+  remove(channel: string, listener: Listener): boolean {
+    const listeners = this.#listeners.get(channel)
+    if (!listeners?.delete(listener) || listeners.size > 0) return false
+    return this.#listeners.delete(channel)
+  }
+
+  notify(channel: string, payload: string): void {
+    for (const { fn } of this.#listeners.get(channel) ?? []) calm(() => fn(payload))
+  }
+
+  /** Calls every `onlisten`: it listens anew, and something may have been lost. */
+  relistened(channel: string): void {
+    for (const { onlisten } of this.#listeners.get(channel) ?? []) calm(() => onlisten?.())
+  }
+}
+
+/** A listener that throws disturbs no other one: its error becomes a process warning. Natively it is swallowed. */
+function calm(call: () => void): void {
+  try {
+    call()
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+  }
+}

@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto'
+import type { Flusher, Holder } from '@periodic-flush/core'
+import { Channels } from './channels.ts'
+import { type Client, noop } from './client.ts'
+import { Fence } from './fence.ts'
+import { type Hearer, Listening } from './listening.ts'
+
+/** As natively: the backend that listens, and the way to end it. */
+export interface ListenHandle {
+  readonly state: object | undefined
+  unlisten(): Promise<unknown>
+}
+
+/**
+ * `listen`, handed over from client to client.
+ *
+ * After a swap the fresh client's connection listens too; then a fence parts what is the old one's from what is the
+ * fresh one's, so that each notification is delivered once and in order. Where no fence can come by (the connection is
+ * lost, or the fresh one is to another server), the fresh one goes on alone, `listen-gap` tells of it, and each
+ * `onlisten` is called again. If the fresh client cannot listen, the old one goes on until the next swap.
+ */
+export class Listeners implements Hearer {
+  readonly #flusher: Flusher<Client>
+  readonly #fenceChannel = `periodic_flush_${randomUUID().replaceAll('-', '')}`
+  readonly #channels = new Channels()
+  /** The connection that delivers. */
+  #serving: Listening | undefined
+  /** The one that is about to take over. */
+  #fresh: Listening | undefined
+  #fence: Fence | undefined
+  #starting: Promise<void> | undefined
+  #moving = false
+  #unsubscribe = noop
+  #ended = false
+
+  constructor(flusher: Flusher<Client>) {
+    this.#flusher = flusher
+  }
+
+  /** Resolves once the server listens; the first call opens the connection. Rejects as natively, or with CLOSED. */
+  async listen(channel: string, fn: (payload: string) => void, onlisten?: () => void): Promise<ListenHandle> {
+    const listener = { fn, onlisten }
+    this.#channels.add(channel, listener)
+    try {
+      if (this.#serving === undefined) await this.#start()
+    } catch (error) {
+      this.#channels.remove(channel, listener)
+      throw error
+    }
+    await this.#onEach((listening) => listening.listen(channel))
+    onlisten?.()
+    const serving = () => this.#serving
+    return {
+      get state() {
+        return serving()?.state
+      },
+      unlisten: async () => {
+        if (!this.#channels.remove(channel, listener)) return
+        return this.#onEach((listening) => listening.unlisten(channel))
+      },
+    }
+  }
+
+  fenced(listening: Listening, payload: string): void {
+    this.#fence?.reached(listening, payload)
+  }
+
+  notified(channel: string, payload: string): void {
+    this.#channels.notify(channel, payload)
+  }
+
+  relistened(listening: Listening, channel: string): void {
+    if (listening !== this.#serving) return
+    // The fence's channel comes first of all.
+    if (channel === this.#fenceChannel) this.#tellGap()
+    else this.#channels.relistened(channel)
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true
+    this.#unsubscribe()
+    await this.#starting?.catch(noop)
+    const open = [this.#serving, this.#fresh]
+    this.#serving = undefined
+    this.#fresh = undefined
+    await Promise.all(open.map((listening) => listening?.close()))
+  }
+
+  /** Does it on every connection there is: while one takes over from another, either may turn out to stay. */
+  async #onEach<T>(act: (listening: Listening) => Promise<T>): Promise<T | undefined> {
+    const both = [this.#serving, this.#fresh].filter((listening) => listening !== undefined)
+    const outcomes = await Promise.allSettled(both.map(act))
+    const outcome = outcomes.find(({ status }) => status === 'fulfilled') ?? outcomes[0]
+    if (outcome?.status === 'rejected') throw outcome.reason
+    return outcome?.value
+  }
+
+  #start(): Promise<void> {
+    this.#starting ??= this.#open()
+      .then((listening) => {
+        listening.deliver()
+        this.#serving = listening
+        this.#unsubscribe()
+        this.#unsubscribe = this.#flusher.on('swap', () => void this.#follow())
+        // In case that a swap has come in between.
+        void this.#follow()
+      })
+      .finally(() => {
+        this.#starting = undefined
+      })
+    return this.#starting
+  }
+
+  /** A connection beside the client that serves now, on a lease of its own. */
+  async #open(): Promise<Listening> {
+    let listening: Listening | undefined
+    const holder: Holder = {
+      kind: 'listener',
+      cut: () => {
+        listening?.cut()
+        void this.#follow()
+      },
+    }
+    const lease = await this.#flusher.acquire(holder)
+    listening = new Listening(lease, this.#fenceChannel, this.#channels.names, this)
+    return listening
+  }
+
+  /** Moves on to the client that serves now, and again if it was replaced meanwhile. */
+  async #follow(): Promise<void> {
+    if (this.#moving) return
+    this.#moving = true
+    for (;;) {
+      const old = this.#serving
+      const current = this.#flusher.current()
+      if (this.#ended || old === undefined || old.client === current) break
+      const moved = this.#channels.names.length === 0 ? await this.#leave(old) : await this.#moveOn(old)
+      // The next swap is the next try.
+      if (!moved && this.#flusher.current() === current) break
+    }
+    this.#moving = false
+  }
+
+  /** Nobody listens any more. */
+  async #leave(old: Listening): Promise<boolean> {
+    this.#serving = undefined
+    await old.close()
+    return true
+  }
+
+  /** Hands over from the old connection to one of the client that serves now; false if the old one had to stay. */
+  async #moveOn(old: Listening): Promise<boolean> {
+    old.stay()
+    let fresh: Listening
+    try {
+      fresh = await this.#open()
+    } catch {
+      // Closed meanwhile.
+      old.go()
+      return false
+    }
+    this.#fresh = fresh
+    const failure = await this.#failureOf('listening on the fresh client', fresh.ready)
+    if (this.#ended) return false
+    if (failure !== undefined && old.connected) {
+      this.#fresh = undefined
+      old.go()
+      await fresh.close()
+      const { name } = this.#flusher
+      this.#flusher.tell('failed', { name, reason: 'hand-over', step: 'listen', error: failure.error })
+      return false
+    }
+    const parted = failure === undefined && (await this.#part(old, fresh))
+    if (this.#ended) return false
+    this.#serving = fresh
+    this.#fresh = undefined
+    old.silence()
+    fresh.deliver()
+    // Where it cannot listen yet, postgres.js tries again by itself.
+    if (!parted) fresh.ready.then(() => this.#beginAnew(fresh), noop)
+    await old.close()
+    return true
+  }
+
+  #beginAnew(listening: Listening): void {
+    if (listening !== this.#serving) return
+    this.#tellGap()
+    for (const channel of this.#channels.names) this.#channels.relistened(channel)
+  }
+
+  /** Draws the line between the two; false if none can be drawn. */
+  async #part(old: Listening, fresh: Listening): Promise<boolean> {
+    if (!old.connected || areApart(old.peers, fresh.peers)) return false
+    const fence = new Fence(old, fresh)
+    this.#fence = fence
+    const lost = old.lost().then(() => Promise.reject(new Error('the old connection is lost')))
+    const passed = fence.send().then(() => fence.passed)
+    const failure = await this.#failureOf('the hand-over of listeners', Promise.race([passed, lost]))
+    lost.catch(noop)
+    passed.catch(noop)
+    this.#fence = undefined
+    return failure === undefined
+  }
+
+  async #failureOf(what: string, work: Promise<unknown>): Promise<{ error: unknown } | undefined> {
+    try {
+      await this.#flusher.within(what, work)
+      return undefined
+    } catch (error) {
+      return { error }
+    }
+  }
+
+  #tellGap(): void {
+    const channels = this.#channels.names
+    if (channels.length > 0) this.#flusher.tell('listen-gap', { name: this.#flusher.name, channels })
+  }
+}
+
+/** Two servers have two streams of notifications, and no line through both. */
+function areApart(old: readonly string[], fresh: readonly string[]): boolean {
+  return old.length > 0 && fresh.length > 0 && !old.some((peer) => fresh.includes(peer))
+}

@@ -1,0 +1,166 @@
+import type { Lease } from '@periodic-flush/core'
+import { type Client, type Listen, noop } from './client.ts'
+import { openedOf } from './opened.ts'
+import { Sockets } from './sockets.ts'
+
+/** What a listening connection tells. */
+export interface Hearer {
+  /** The fence has come by. */
+  fenced(listening: Listening, payload: string): void
+  notified(channel: string, payload: string): void
+  /** The connection broke, and postgres.js listens anew on another: something may have been lost meanwhile. */
+  relistened(listening: Listening, channel: string): void
+}
+
+/**
+ * What becomes of a notification: `waiting` for the fence, it is another connection's; `holding` until that other one
+ * has come to the fence too; `delivering`; `silent` once the fence has passed.
+ */
+type Phase = 'waiting' | 'holding' | 'delivering' | 'silent'
+
+/** The connection on which one client listens, beside its pool. It connects anew by itself when it breaks, as natively. */
+export class Listening {
+  readonly client: Client
+  readonly fence: string
+  /** Resolves once it listens to the fence and to all channels that it was made with. */
+  readonly ready: Promise<unknown>
+  /** The backend that listens. */
+  state: object | undefined
+  readonly #lease: Lease<Client>
+  readonly #listen: Listen
+  readonly #hearer: Hearer
+  readonly #sql: Client
+  readonly #sockets: Sockets
+  /** What listens to a channel now; postgres.js may still call what did before. */
+  readonly #channels = new Map<string, Promise<object>>()
+  #phase: Phase = 'waiting'
+  #held: [channel: string, payload: string][] = []
+  #closing: Promise<void> | undefined
+
+  constructor(lease: Lease<Client>, fence: string, channels: Iterable<string>, hearer: Hearer) {
+    this.#lease = lease
+    this.client = lease.client
+    this.fence = fence
+    this.#hearer = hearer
+    const opened = openedOf(this.client)
+    this.#listen = this.client.listen
+    const fenced = this.listen(fence)
+    // Made within the call; it connects later.
+    const { sql } = this.#listen
+    if (sql === undefined) throw new TypeError('Unknown version of postgres.js: it does not show its listening client')
+    this.#sql = sql
+    sql.options.socket = opened.sockets.own
+    this.#sockets = new Sockets(sql)
+    opened.listening = this.#sockets
+    this.ready = Promise.all([fenced, ...[...channels].map((channel) => this.listen(channel))])
+    this.ready.catch(noop)
+  }
+
+  /** The address that it is connected to, if it is. */
+  get peers(): readonly string[] {
+    return this.#sockets.peers
+  }
+
+  /** Resolves once it has lost its connection. */
+  lost(): Promise<void> {
+    return this.#sockets.ended(true)
+  }
+
+  get connected(): boolean {
+    return this.#sockets.size > 0
+  }
+
+  /** Listens to a channel, once however often it is asked; resolves to the backend that does. */
+  listen(channel: string): Promise<object> {
+    const known = this.#channels.get(channel)
+    if (known !== undefined) return known
+    let times = 0
+    const onnotify = (payload: string): void => {
+      if (this.#channels.get(channel) === listened) this.#notified(channel, payload)
+    }
+    const onlisten = (): void => {
+      if (times++ > 0 && this.#channels.get(channel) === listened) this.#hearer.relistened(this, channel)
+    }
+    const listened = this.#listen(channel, onnotify, onlisten).then(
+      ({ state }) => {
+        this.state = state
+        return state
+      },
+      (error: unknown) => {
+        // postgres.js tries again by itself.
+        times = 1
+        throw error
+      },
+    )
+    listened.catch(noop)
+    this.#channels.set(channel, listened)
+    return listened
+  }
+
+  /** postgres.js's own way forgets its listener when it connects anew. */
+  async unlisten(channel: string): Promise<unknown> {
+    if (!this.#channels.delete(channel)) return
+    delete this.#listen.channels[channel]
+    return this.#sql.unsafe(`unlisten "${channel.replaceAll('"', '""')}"`)
+  }
+
+  /** Sends the fence to everyone who listens to it on this server. */
+  async notify(payload: string): Promise<void> {
+    await this.#sql.unsafe('select pg_notify($1, $2)', [this.fence, payload])
+  }
+
+  /** It stays where it is until its end: if it breaks, it does not connect anew. */
+  stay(): void {
+    this.#sockets.retiring = true
+  }
+
+  /** It may connect anew after all. */
+  go(): void {
+    this.#sockets.retiring = false
+  }
+
+  hold(): void {
+    this.#phase = 'holding'
+  }
+
+  deliver(): void {
+    this.#phase = 'delivering'
+    for (const [channel, payload] of this.#held.splice(0)) this.#hearer.notified(channel, payload)
+  }
+
+  silence(): void {
+    this.#phase = 'silent'
+  }
+
+  /** Ends it, and its lease; resolves once its connection is closed. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** Drops the connection. */
+  cut(): void {
+    this.silence()
+    this.#sockets.cut()
+    // What the client still waits for is rejected, and the lease ends.
+    this.close().catch(noop)
+  }
+
+  async #close(): Promise<void> {
+    this.silence()
+    this.#channels.clear()
+    // Closing is no reason to listen anew.
+    this.#listen.channels = {}
+    await this.#sql.end({ timeout: 0 })
+    await this.#sockets.leave()
+    // Else a later one on the same client would find this one, which has ended.
+    this.#listen.sql = undefined
+    this.#lease.release()
+  }
+
+  #notified(channel: string, payload: string): void {
+    if (channel === this.fence) this.#hearer.fenced(this, payload)
+    else if (this.#phase === 'delivering') this.#hearer.notified(channel, payload)
+    else if (this.#phase === 'holding') this.#held.push([channel, payload])
+  }
+}
