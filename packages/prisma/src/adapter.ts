@@ -36,21 +36,51 @@ const flushing = new WeakMap<object, Rotation>()
  *
  * Works by the public interface of driver adapters alone. All clients that are given this factory share one rotation.
  *
+ * With a function it is asked for a factory at every flush, so that credentials and hosts may change with it. It may be
+ * async: what is returned is then a promise, since Prisma wants to know the adapter's provider at once.
+ *
  * @throws TypeError if `factory` is none, or for an option (RangeError where out of range); UNSUPPORTED_CLIENT if it is
- * flushing already.
+ * flushing already. An async one makes the promise reject instead; later failures fail the flush, with OPEN_FAILED.
  */
-export function flushingAdapter<Factory extends SqlDriverAdapterFactory>(
-  factory: Factory,
+export function flushingAdapter(
+  factory: () => Promise<SqlDriverAdapterFactory>,
+  options?: Options<SqlDriverAdapter>,
+): Promise<SqlDriverAdapterFactory & Flushable>
+export function flushingAdapter(
+  factory: SqlDriverAdapterFactory | (() => SqlDriverAdapterFactory),
+  options?: Options<SqlDriverAdapter>,
+): SqlDriverAdapterFactory & Flushable
+export function flushingAdapter(
+  given: SqlDriverAdapterFactory | (() => SqlDriverAdapterFactory | Promise<SqlDriverAdapterFactory>),
   options: Options<SqlDriverAdapter> = {},
+): (SqlDriverAdapterFactory & Flushable) | Promise<SqlDriverAdapterFactory & Flushable> {
+  if (typeof given !== 'function') return flushable(given, rotationOf(given, options))
+  const first = given()
+  if (first instanceof Promise) return first.then((factory) => ofFunction(factory, given, options))
+  return ofFunction(first, given, options)
+}
+
+/** Connects by `first` at first, and by whatever `next` gives from then on. */
+function ofFunction(
+  first: SqlDriverAdapterFactory,
+  next: () => SqlDriverAdapterFactory | Promise<SqlDriverAdapterFactory>,
+  options: Options<SqlDriverAdapter>,
 ): SqlDriverAdapterFactory & Flushable {
-  const rotation = rotationOf(factory, options)
-  const wrapped = {
-    provider: factory.provider,
-    adapterName: factory.adapterName,
-    connect: () => connect(rotation),
-    $flush: rotation.flush,
-    $flusher: rotation,
+  let unused: SqlDriverAdapterFactory | undefined = verified(first)
+  const connect = async (): Promise<SqlDriverAdapter> => {
+    const factory = unused ?? verified(await next())
+    unused = undefined
+    return factory.connect()
   }
+  return flushable(first, new Rotation({ adapterName: first.adapterName, connect }, options))
+}
+
+function flushable(
+  { provider, adapterName }: SqlDriverAdapterFactory,
+  rotation: Rotation,
+): SqlDriverAdapterFactory & Flushable {
+  const connected = () => connect(rotation)
+  const wrapped = { provider, adapterName, connect: connected, $flush: rotation.flush, $flusher: rotation }
   flushing.set(wrapped, rotation)
   return wrapped
 }
@@ -63,6 +93,12 @@ export function makeFlushing(factory: SqlDriverAdapterFactory, options: Options<
 }
 
 function rotationOf(factory: SqlDriverAdapterFactory, options: Options<SqlDriverAdapter>): Rotation {
+  const rotation = new Rotation(verified(factory), options)
+  flushing.set(factory, rotation)
+  return rotation
+}
+
+function verified(factory: SqlDriverAdapterFactory): SqlDriverAdapterFactory {
   if (typeof factory?.connect !== 'function' || typeof factory.adapterName !== 'string') {
     throw new TypeError(`Expected a driver adapter factory, such as new PrismaPg({ … }), got ${shown(factory)}`)
   }
@@ -72,9 +108,7 @@ function rotationOf(factory: SqlDriverAdapterFactory, options: Options<SqlDriver
       `${factory.adapterName}: this adapter factory is wrapped already; wrap it once, and share the result`,
     )
   }
-  const rotation = new Rotation(factory, options)
-  flushing.set(factory, rotation)
-  return rotation
+  return factory
 }
 
 async function connect(rotation: Rotation): Promise<SqlDriverAdapter> {

@@ -28,7 +28,7 @@ export class Rotation implements PrismaFlusher {
   #flusher: Flusher<SqlDriverAdapter>
   #users = 0
 
-  constructor(factory: SqlDriverAdapterFactory, options: Options<SqlDriverAdapter>) {
+  constructor(factory: Pick<SqlDriverAdapterFactory, 'adapterName' | 'connect'>, options: Options<SqlDriverAdapter>) {
     const connect = factory.connect.bind(factory)
     this.#make = () => createFlusher(adapterDriver(factory.adapterName, connect), options)
     this.#flusher = this.#make()

@@ -165,6 +165,54 @@ test('an adapter around an existing pool is found out, and the pool lives on', a
   await prisma.$disconnect()
 })
 
+test('a function is asked for an adapter at every flush; an async one is awaited first', async () => {
+  let asked = 0
+  const next = () => new PrismaPg({ connectionString, application_name: `client ${++asked}` })
+  const nameOf = (prisma: PrismaClient) =>
+    prisma.$queryRaw<{ name: string }[]>`select current_setting('application_name') as name`.then(([row]) => row?.name)
+  for (const adapter of [flushingAdapter(next, options), await flushingAdapter(async () => next(), options)]) {
+    asked = 1
+    const prisma = new PrismaClient({ adapter })
+    clients.push(prisma)
+    expect(await nameOf(prisma)).toMatch('client')
+    await adapter.$flush()
+    expect(await nameOf(prisma)).toBe('client 2')
+    await adapter.$flush()
+    expect(await nameOf(prisma)).toBe('client 3')
+  }
+  await expect(flushingAdapter(async () => Promise.reject(new Error('no token')))).rejects.toThrow('no token')
+  await expect(flushingAdapter(async () => flushingAdapter(next, options))).rejects.toThrow('wrapped already')
+})
+
+test('the user name and password of a role change while queries run: none fails, and the old role lets go', async () => {
+  const database = new URL(connectionString).pathname.slice(1)
+  let credentials = { user: 'old_role', password: 'old password' }
+  await server.query(`create role old_role login password 'old password'`)
+  const adapter = await flushingAdapter(async () => {
+    const { host, port } = server
+    return new PrismaPg({ host, port, database, ...credentials })
+  }, options)
+  const prisma = new PrismaClient({ adapter })
+  clients.push(prisma)
+  let asking = true
+  const callers = Array.from({ length: 8 }, async () => {
+    let answered = 0
+    for (; asking; answered++) await prisma.$queryRaw`select 1`
+    return answered
+  })
+  // Nobody may be connecting when the old password ends.
+  while ((await server.backends({ user: 'old_role' })).length < 8) await pidOf(prisma)
+  await server.query(`create role new_role login password 'new password'`)
+  credentials = { user: 'new_role', password: 'new password' }
+  await server.query(`alter role old_role password 'changed'`)
+  await adapter.$flush()
+  expect(await server.backends({ user: 'old_role' })).toEqual([])
+  expect(await server.backends({ user: 'new_role' })).not.toEqual([])
+  await server.query('drop role old_role')
+  asking = false
+  for (const answered of await Promise.all(callers)) expect(answered).toBeGreaterThan(0)
+})
+
 test('wrong arguments give one clear error at the call', () => {
   expect(() => withPeriodicFlush(client(), { intervalMs: -1 })).toThrow(RangeError)
   expect(() => flushingAdapter({} as never)).toThrow('Expected a driver adapter factory')
