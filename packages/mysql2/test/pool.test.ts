@@ -205,7 +205,14 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
     const first = impatient.query('select sleep(0.2)')
     await expect(impatient.query('select 1')).rejects.toThrow('No connections available.')
     await first
-    await Promise.all([impatient.$flush(), value(impatient, 'select 1')])
+    const spare = on.promise({ connectionLimit: 4, waitForConnections: false })
+    let flushing = true
+    const callers = [1, 2, 3].map(async () => {
+      while (flushing) await spare.query('select 1')
+    })
+    for (let n = 0; n < 20; n++) await spare.$flush()
+    flushing = false
+    await Promise.all(callers)
     const queueing = on.promise({ connectionLimit: 1, queueLimit: 1 })
     const answers = [1, 2, 3].map((n) => value(queueing, 'select ?', [n]).catch((error: Error) => error.message))
     expect(await Promise.all(answers)).toEqual([1, 2, 'Queue limit reached.'])
@@ -262,6 +269,11 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
     await pool.end()
     await pool[Symbol.asyncDispose]()
     expect(pool.$flusher.stats()).toMatchObject({ state: 'closed', leases: 0 })
+    const full = on.promise({ connectionLimit: 1 })
+    const last = value(full, 'select sleep(0.1)')
+    const waiting = full.query('select 1').catch((error: Error) => error.message)
+    await full.end()
+    expect([await last, await waiting]).toEqual([0, 'Pool is closed.'])
     const other = on.callback()
     await sideOf(other.promise())
     await called((done) => other.end(done))

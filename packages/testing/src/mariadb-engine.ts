@@ -88,6 +88,8 @@ const careless = [
 
 async function initialise(directory: string): Promise<void> {
   const scratch = await openScratch()
+  // The installer runs it, and says little where it is missing.
+  executable('mariadbd')
   await scratch.makeFile(firstFile, firstSql)
   // Run as the account itself and without --user, with which it would change owners in the installation.
   await scratch.run(executable('mariadb-install-db'), [
