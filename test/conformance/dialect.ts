@@ -2,10 +2,10 @@ import {
   type DatabaseServer,
   type FailoverPair,
   failoverPair,
-  mariadbAvailable,
   startMariadb,
   startPostgres,
 } from '@periodic-flush/testing'
+import { mariadbInstalled } from '../mariadb-installed.ts'
 
 /** A server of either engine, as the behaviours use it. */
 export type Server = DatabaseServer
@@ -17,14 +17,16 @@ export type Pair = Pick<FailoverPair<DatabaseServer>, 'blue' | 'green' | 'url' |
 export interface Dialect {
   readonly start: () => Promise<Server>
   readonly startPair: () => Promise<Pair>
-  /** How to get the server, where this machine lacks it. */
-  readonly missing: string | undefined
+  /** Whether this machine has the server. */
+  readonly installed: boolean
   /** Leads nowhere. */
   readonly nowhere: string
   /** The server-side connection that answers. */
   readonly connectionId: string
   /** The address of the server that answers. */
   readonly servedBy: string
+  /** Makes connections to the database that are opened from now on read-only, or no longer. */
+  readonly readOnly: (server: Server, database: string, on: boolean) => Promise<unknown>
   /** Runs for a minute. */
   readonly sleep: string
   /** One row with a column of every common type. */
@@ -34,10 +36,12 @@ export interface Dialect {
 export const postgresql: Dialect = {
   start: () => startPostgres({ maxConnections: 100 }),
   startPair: () => failoverPair(),
-  missing: undefined,
+  installed: true,
   nowhere: 'postgres://nobody:nothing@127.0.0.1:1/none',
   connectionId: 'select pg_backend_pid()',
   servedBy: 'select host(inet_server_addr())',
+  readOnly: (server, database, on) =>
+    server.query(`alter database ${database} set default_transaction_read_only = ${on}`),
   sleep: 'select pg_sleep(60)',
   everyType: `select 1::int2 as int2, 2::int4 as int4, 9007199254740993::int8 as int8, 1.5::float8 as float8,
     12345678901234567890.123::numeric as numeric, true as bool, 'text'::text as text, null::text as nothing,
@@ -49,10 +53,11 @@ export const postgresql: Dialect = {
 export const mariadb: Dialect = {
   start: () => startMariadb({ maxConnections: 100 }),
   startPair: () => failoverPair({ engine: 'mariadb' }),
-  missing: mariadbAvailable() ? undefined : 'no MariaDB on this machine (on Debian: apt-get install mariadb-server)',
+  installed: mariadbInstalled,
   nowhere: 'mysql://nobody:nothing@127.0.0.1:1/none',
   connectionId: 'select connection_id()',
   servedBy: 'select @@bind_address',
+  readOnly: (server, _, on) => server.query(`set global read_only = ${on}`),
   sleep: 'select sleep(60)',
   everyType: `select cast(2 as signed) as an_integer, 9007199254740993 as a_big_one, 1.5e0 as a_double,
     cast(12345678901234567890.123 as decimal(30, 3)) as a_decimal, true as a_bool, 'text' as a_text, null as nothing,

@@ -48,6 +48,20 @@ behaviour('failures', (stage) => {
       await expect(client.$flush()).resolves.toMatchObject({ drained: true })
     })
 
+  stage.test('a fresh client on a read-only server is refused where a writable one is required', async () => {
+    const { url, database } = await stage.database()
+    const { readOnly } = stage.subject.dialect
+    const client = stage.open({ url: () => url, options: { require: 'writable' } })
+    await client.value('create table entry (id int primary key)')
+    await readOnly(stage.server, database, true)
+    await expect(client.$flush().finally(() => readOnly(stage.server, database, false))).rejects.toMatchObject({
+      code: 'READ_ONLY',
+    })
+    expect(client.$flusher.stats().generation).toBe(1)
+    await client.value('insert into entry values (1)')
+    await expect(client.$flush()).resolves.toMatchObject({ drained: true })
+  })
+
   stage.test('a factory that returns the same client is found out, and the client serves on', async () => {
     const { url } = await stage.database()
     const client = stage.openSame(url)

@@ -8,8 +8,8 @@ import { drizzle as drizzleRc } from 'drizzle-orm-rc/mysql2'
 import { createPool } from 'mysql2'
 import * as promise from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
 import { withPeriodicFlush } from '../src/mysql2.ts'
-import { mariadbInstalled } from './mariadb-installed.ts'
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 })
 

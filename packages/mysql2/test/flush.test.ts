@@ -4,9 +4,9 @@ import type { Trigger, Watched } from '@periodic-flush/core'
 import type { MariadbServer } from '@periodic-flush/testing'
 import * as promise from 'mysql2/promise'
 import { describe, expect, test, vi } from 'vitest'
+import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
 import { suspect } from '../src/driver.ts'
 import { withPeriodicFlush } from '../src/index.ts'
-import { mariadbInstalled } from './mariadb-installed.ts'
 import { called, eventually, running, sideOf, stage, value } from './stage.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })

@@ -2,8 +2,8 @@ import { inspect } from 'node:util'
 import * as callback from 'mysql2'
 import * as promise from 'mysql2/promise'
 import { describe, expect, test, vi } from 'vitest'
+import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
 import { withPeriodicFlush } from '../src/index.ts'
-import { mariadbInstalled } from './mariadb-installed.ts'
 import { called, eventually, sideOf, stage, value } from './stage.ts'
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 })

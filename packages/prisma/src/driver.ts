@@ -4,9 +4,13 @@ import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-a
 
 const statement = (sql: string) => ({ sql, args: [], argTypes: [] })
 
-const WRITABLE: Partial<Record<SqlDriverAdapter['provider'], string>> = {
-  postgres: `select (not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off')::int4`,
-  mysql: 'select 1 - greatest(@@global.read_only, @@session.transaction_read_only)',
+/** Rows of what is read-only, and whether it is: on the server's own word, by the name of a setting. */
+const READ_ONLY: Partial<Record<SqlDriverAdapter['provider'], string>> = {
+  postgres: `select 'recovery', case when pg_is_in_recovery() then 'on' else 'off' end
+    union all select 'transaction_read_only', current_setting('transaction_read_only')`,
+  // Which of these a server has depends on its kind and version, so it is asked for all.
+  mysql: `show variables where variable_name in
+    ('read_only', 'super_read_only', 'innodb_read_only', 'transaction_read_only', 'tx_read_only')`,
 }
 
 /** What the adapter talks through, where it tells. */
@@ -48,10 +52,10 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
       }
     },
     async writable(adapter) {
-      const sql = WRITABLE[adapter.provider]
+      const sql = READ_ONLY[adapter.provider]
       if (sql === undefined) return true
       const { rows } = await adapter.queryRaw(statement(sql))
-      return Number(rows[0]?.[0]) === 1
+      return rows.every(([, value]) => String(value).toLowerCase() === 'off')
     },
     // Of others than pg it is not known; mariadb's fills its pool at once.
     eager: (adapter) => !pools.has(adapter),

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
 import {
   type FailoverPair,
   failoverPair,
@@ -11,7 +12,6 @@ import {
   startMariadb,
   startMariadbServers,
 } from '../src/index.ts'
-import { mariadbInstalled } from './mariadb-installed.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
