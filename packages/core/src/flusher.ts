@@ -10,7 +10,7 @@ import { type FlushOptions, type Options, type ResolvedOptions, resolveOptions, 
 import { Rotator } from './rotator.ts'
 import { Scheduler } from './scheduler.ts'
 import type { TriggerRequest, Watched } from './trigger.ts'
-import type { AcquireOptions } from './waiters.ts'
+import type { AcquireOptions, Caller } from './waiters.ts'
 
 /** How a flusher stands now. */
 export interface FlusherStats {
@@ -84,8 +84,16 @@ export class Flusher<Client> {
    * aborted `signal`, or, where the first client could not be opened, with what the factory threw.
    */
   acquire(holder: Holder, options?: AcquireOptions): Promise<Lease<Client>> {
+    return new Promise((start, fail) => this.acquireFor(holder, { start, fail }, options))
+  }
+
+  /**
+   * The same without a promise: exactly one method of `caller` is called, once; within this call if a lease can be had at
+   * once, else within the call that makes a connection free, so that none is idle while somebody waits.
+   */
+  acquireFor(holder: Holder, caller: Caller<Client>, options?: AcquireOptions): void {
     if (this.#triggers === undefined) this.#begin()
-    return this.#rotator.acquire(holder, options)
+    this.#rotator.acquire(holder, caller, options)
   }
 
   /** Runs `work` on a lease of its own. Rejects with CUT as soon as the client is cut, whatever `work` does then. */
@@ -113,7 +121,7 @@ export class Flusher<Client> {
       }
       const lease = this.tryAcquire(holder)
       if (lease !== undefined) start(lease)
-      else this.acquire(holder).then(start, reject)
+      else this.acquireFor(holder, { start, fail: reject })
     })
   }
 

@@ -9,4 +9,4 @@ export { defaults, type FlushOptions, type OnDeadline, type Options, shown } fro
 export { type PeriodicFlush, type PeriodicFlushOptions, startPeriodicFlush } from './periodic-flush.ts'
 export { flushAll, type Target, type TargetReport } from './target.ts'
 export type { Trigger, TriggerRequest, Watched } from './trigger.ts'
-export type { AcquireOptions } from './waiters.ts'
+export type { AcquireOptions, Caller } from './waiters.ts'

@@ -11,7 +11,7 @@ import type { ResolvedOptions } from './options.ts'
 import { Preparation } from './preparation.ts'
 import { type Place, Retirement } from './retirement.ts'
 import { Room } from './room.ts'
-import { type AcquireOptions, Waiters } from './waiters.ts'
+import { type AcquireOptions, type Caller, Waiters } from './waiters.ts'
 
 /** A flush under way: `swapped` as soon as the fresh client serves, `drained` once the old one is dealt with. */
 interface Turn {
@@ -106,18 +106,22 @@ export class Rotator<Client> {
     return aside || this.#admission.admits(generation) ? generation.lease(holder, now) : undefined
   }
 
-  /** A lease, in turn: first in, first out. */
-  acquire(holder: Holder, options: AcquireOptions = {}): Promise<Lease<Client>> {
+  /** Starts `caller` with a lease: at once if one can be had, else in turn, first in first out; or fails it. */
+  acquire(holder: Holder, caller: Caller<Client>, options: AcquireOptions = {}): void {
+    let lease: Lease<Client> | undefined
     try {
       options.signal?.throwIfAborted()
-      const lease = this.tryAcquire(holder)
-      if (lease !== undefined) return Promise.resolve(lease)
+      lease = this.tryAcquire(holder)
     } catch (error) {
-      return Promise.reject(error)
+      caller.fail(error)
+      return
     }
-    const turn = this.#waiters.wait(holder, options)
+    if (lease !== undefined) {
+      caller.start(lease)
+      return
+    }
+    this.#waiters.add(holder, options, caller)
     this.#waitFor()
-    return turn
   }
 
   /**
@@ -191,7 +195,7 @@ export class Rotator<Client> {
       }
     } catch (error) {
       this.failures++
-      if (this.#current === undefined) this.#waiters.rejectAll(error)
+      if (this.#current === undefined) this.#waiters.failAll(error)
       throw error
     } finally {
       this.#preparing = undefined
@@ -292,7 +296,7 @@ export class Rotator<Client> {
         if (this.#closed !== undefined) return void this.#driver.close(client).catch(() => {})
         this.#serveFirst(client)
       })
-      .catch((error: unknown) => this.#waiters.rejectAll(error))
+      .catch((error: unknown) => this.#waiters.failAll(error))
       .finally(() => {
         this.#firstOpening = undefined
         this.#vacate()
@@ -363,7 +367,7 @@ export class Rotator<Client> {
     const { name } = this.#options
     await null
     this.#closing.abort(closedError(name))
-    this.#waiters.rejectAll(closedError(name))
+    this.#waiters.failAll(closedError(name))
     const current = this.#current
     this.#current = undefined
     if (current !== undefined) this.#retire(current, 'last')

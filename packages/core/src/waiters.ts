@@ -10,11 +10,23 @@ export interface AcquireOptions {
   readonly timeoutMs?: number | undefined
 }
 
-/** Callers that wait for a lease, first in first out. */
+/** What becomes of a caller that waits: exactly one of the two is called, once. */
+export interface Caller<Client> {
+  start(lease: Lease<Client>): void
+  fail(error: unknown): void
+}
+
+/**
+ * Callers that wait for a lease, first in first out: a doubly linked list, since one that gives up may stand anywhere.
+ *
+ * Whoever is served starts within the call that serves it, so that a connection is never idle while somebody waits.
+ */
 export class Waiters<Client> {
   readonly #name: string
   readonly #clock: Clock
-  readonly #queue = new Set<Waiter<Client>>()
+  #first: Waiter<Client> | undefined
+  #last: Waiter<Client> | undefined
+  #size = 0
 
   constructor(name: string, clock: Clock) {
     this.#name = name
@@ -22,77 +34,76 @@ export class Waiters<Client> {
   }
 
   get size(): number {
-    return this.#queue.size
+    return this.#size
   }
 
-  /** Resolves when the caller's turn has come. */
-  wait(holder: Holder, { signal, timeoutMs }: AcquireOptions): Promise<Lease<Client>> {
-    if (signal?.aborted) return Promise.reject(signal.reason)
-    return new Promise((resolve, reject) => {
-      const waiter = new Waiter(holder, resolve, reject)
-      this.#queue.add(waiter)
-      if (signal !== undefined) {
-        const giveUp = (): void => this.#giveUp(waiter, signal.reason)
-        signal.addEventListener('abort', giveUp, { once: true })
-        waiter.unlisten = () => signal.removeEventListener('abort', giveUp)
-      }
-      if (timeoutMs !== undefined) {
-        waiter.timer = this.#clock.after(timeoutMs, true, () => this.#giveUp(waiter, this.#timeout(timeoutMs)))
-      }
-    })
+  add(holder: Holder, { signal, timeoutMs }: AcquireOptions, caller: Caller<Client>): void {
+    const waiter: Waiter<Client> = { holder, caller, ahead: this.#last, behind: undefined, end: undefined }
+    if (this.#last === undefined) this.#first = waiter
+    else this.#last.behind = waiter
+    this.#last = waiter
+    this.#size++
+    if (signal !== undefined || timeoutMs !== undefined) waiter.end = this.#limit(waiter, signal, timeoutMs)
   }
 
   /** Hands a lease to one after the other, for as long as `lease` gives one. */
   serve(lease: (holder: Holder) => Lease<Client> | undefined): void {
-    for (const waiter of this.#queue) {
+    for (let waiter = this.#first; waiter !== undefined; waiter = this.#first) {
       const given = lease(waiter.holder)
       if (given === undefined) return
-      this.#queue.delete(waiter)
-      waiter.resolve(given)
+      this.#remove(waiter)
+      // Whoever has just given a connection back must not hear of what the next one does with it.
+      try {
+        waiter.caller.start(given)
+      } catch (error) {
+        given.release()
+        waiter.caller.fail(error)
+      }
     }
   }
 
-  rejectAll(error: unknown): void {
-    const waiters = [...this.#queue]
-    this.#queue.clear()
-    for (const waiter of waiters) waiter.reject(error)
+  /** Fails those who wait now. */
+  failAll(error: unknown): void {
+    for (let left = this.#size; left > 0 && this.#first !== undefined; left--) this.#fail(this.#first, error)
   }
 
-  #giveUp(waiter: Waiter<Client>, reason: unknown): void {
-    if (this.#queue.delete(waiter)) waiter.reject(reason)
+  /** Lets a caller give up; returns what ends that. */
+  #limit(waiter: Waiter<Client>, signal: AbortSignal | undefined, timeoutMs: number | undefined): () => void {
+    let timer: Timer | undefined
+    const giveUp = (): void => this.#fail(waiter, signal?.reason)
+    signal?.addEventListener('abort', giveUp, { once: true })
+    if (timeoutMs !== undefined) {
+      const message = `${this.#name}: no connection became free within ${timeoutMs} ms`
+      timer = this.#clock.after(timeoutMs, true, () => this.#fail(waiter, new PeriodicFlushError('TIMEOUT', message)))
+    }
+    return () => {
+      timer?.cancel()
+      signal?.removeEventListener('abort', giveUp)
+    }
   }
 
-  #timeout(timeoutMs: number): PeriodicFlushError {
-    return new PeriodicFlushError('TIMEOUT', `${this.#name}: no connection became free within ${timeoutMs} ms`)
+  #fail(waiter: Waiter<Client>, error: unknown): void {
+    this.#remove(waiter)
+    waiter.caller.fail(error)
+  }
+
+  #remove(waiter: Waiter<Client>): void {
+    const { ahead, behind, end } = waiter
+    if (ahead === undefined) this.#first = behind
+    else ahead.behind = behind
+    if (behind === undefined) this.#last = ahead
+    else behind.ahead = ahead
+    this.#size--
+    end?.()
   }
 }
 
-/** A caller that waits, and what ends the waiting before its turn. */
-class Waiter<Client> {
+/** A caller that waits, and its place in the queue. */
+interface Waiter<Client> {
   readonly holder: Holder
-  timer: Timer | undefined
-  unlisten: (() => void) | undefined
-  readonly #resolve: (lease: Lease<Client>) => void
-  readonly #reject: (error: unknown) => void
-
-  constructor(holder: Holder, resolve: (lease: Lease<Client>) => void, reject: (error: unknown) => void) {
-    this.holder = holder
-    this.#resolve = resolve
-    this.#reject = reject
-  }
-
-  resolve(lease: Lease<Client>): void {
-    this.#end()
-    this.#resolve(lease)
-  }
-
-  reject(error: unknown): void {
-    this.#end()
-    this.#reject(error)
-  }
-
-  #end(): void {
-    this.timer?.cancel()
-    this.unlisten?.()
-  }
+  readonly caller: Caller<Client>
+  ahead: Waiter<Client> | undefined
+  behind: Waiter<Client> | undefined
+  /** Ends the timer and the listener by which it would give up. */
+  end: (() => void) | undefined
 }

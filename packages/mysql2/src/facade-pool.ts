@@ -85,10 +85,10 @@ export class FacadePool<Pool> extends NativePool {
       return
     }
     this.emit('enqueue')
-    this.#flusher.acquire(checkout).then(
-      (turn) => this.#start(checkout, turn),
-      (error: unknown) => checkout.settle(this.#ended ? poolIsClosed() : error),
-    )
+    this.#flusher.acquireFor(checkout, {
+      start: (turn) => this.#start(checkout, turn),
+      fail: (error) => checkout.settle(this.#ended ? poolIsClosed() : error),
+    })
   }
 
   #start(checkout: Checkout, lease: Lease<Pool>): void {
