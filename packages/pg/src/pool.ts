@@ -74,8 +74,8 @@ class FacadePool extends NativePool {
       (pool) => this.#adopt(pool),
     )
     this.#flusher = createFlusher(driver, options)
-    this.#turns = new Turns(this.#flusher)
     this.#options = new StableOptions(() => this.#told)
+    this.#turns = new Turns(this.#flusher, this.#options.view)
     Object.defineProperties(this, {
       // What JSON shows must not hold a password.
       options: { value: this.#options.view, enumerable: false },
@@ -160,7 +160,7 @@ class FacadePool extends NativePool {
 
   #begin(use: Use): void {
     if (this.ending) use.cut(new Error('Cannot use a pool after calling end on the pool'))
-    else this.#turns.give(use, this.options.connectionTimeoutMillis || undefined)
+    else this.#turns.give(use)
   }
 
   /** A cursor or a stream has its connection until it is closed, or read to its end, or has failed. */

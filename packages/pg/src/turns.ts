@@ -1,5 +1,5 @@
 import { type Flusher, type Holder, type Lease, PeriodicFlushError } from '@periodic-flush/core'
-import type { Pool } from 'pg'
+import type { Pool, PoolConfig } from 'pg'
 
 /** Something that begins when it gets a lease, and that `cut` settles while it has none. */
 export interface Use extends Holder {
@@ -10,11 +10,13 @@ export interface Use extends Holder {
 /** Gives leases to uses, at once or in turn, and knows who waits: in the pools themselves nobody does. */
 export class Turns {
   readonly #flusher: Flusher<Pool>
+  readonly #options: Pick<PoolConfig, 'connectionTimeoutMillis'>
   #waiting = 0
   #allServed = (): void => {}
 
-  constructor(flusher: Flusher<Pool>) {
+  constructor(flusher: Flusher<Pool>, options: Pick<PoolConfig, 'connectionTimeoutMillis'>) {
     this.#flusher = flusher
+    this.#options = options
   }
 
   get waiting(): number {
@@ -22,7 +24,7 @@ export class Turns {
   }
 
   /** Starts a use, or cuts it with the error that says why it cannot start. */
-  give(use: Use, timeoutMs: number | undefined): void {
+  give(use: Use): void {
     let lease: Lease<Pool> | undefined
     try {
       lease = this.#flusher.tryAcquire(use)
@@ -30,7 +32,7 @@ export class Turns {
       use.cut(error as Error)
       return
     }
-    if (lease === undefined) this.#wait(use, timeoutMs)
+    if (lease === undefined) this.#wait(use)
     else use.start(lease)
   }
 
@@ -42,19 +44,19 @@ export class Turns {
     })
   }
 
-  #wait(use: Use, timeoutMs: number | undefined): void {
+  #wait(use: Use): void {
+    const timeoutMs = this.#options.connectionTimeoutMillis || undefined
     this.#waiting++
-    this.#flusher.acquire(use, { timeoutMs }).then(
-      (lease) => {
-        this.#served()
-        use.start(lease)
-      },
-      (error: Error) => {
-        this.#served()
-        const late = error instanceof PeriodicFlushError && error.code === 'TIMEOUT'
-        use.cut(late ? new Error('timeout exceeded when trying to connect') : error)
-      },
-    )
+    const start = (lease: Lease<Pool>): void => {
+      this.#served()
+      use.start(lease)
+    }
+    const fail = (error: unknown): void => {
+      this.#served()
+      const late = error instanceof PeriodicFlushError && error.code === 'TIMEOUT'
+      use.cut(late ? new Error('timeout exceeded when trying to connect') : (error as Error))
+    }
+    this.#flusher.acquireFor(use, { start, fail }, { timeoutMs })
   }
 
   #served(): void {
