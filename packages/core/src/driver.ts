@@ -78,7 +78,7 @@ export interface Driver<Client> {
 
   /**
    * The flusher closes: ends what the adapter holds beside the clients, and the leases of kind `'listener'`, which would
-   * never end by themselves. Nothing else bounds it, so it must not wait for a server.
+   * never end by themselves. Nothing else bounds it, so it must not wait long for a server.
    */
   dispose?(): Promise<void>
 }

@@ -21,6 +21,7 @@ export interface Query extends Promise<unknown> {
 export type Handler = (query: Query) => unknown
 
 export interface Reserved extends Callable {
+  notify: (channel: string, payload: unknown) => Promise<unknown>
   release(): void
 }
 

@@ -140,22 +140,26 @@ export class Listening {
 
   /** Drops the connection. */
   cut(): void {
-    this.silence()
-    this.#sockets.cut()
+    this.#stop()
+    this.#sockets.cutAfter(() => this.#sql.end({ timeout: 0 }))
     // What the client still waits for is rejected, and the lease ends.
     this.close().catch(noop)
   }
 
   async #close(): Promise<void> {
-    this.silence()
-    this.#channels.clear()
-    // Closing is no reason to listen anew.
-    this.#listen.channels = {}
+    this.#stop()
     await this.#sql.end({ timeout: 0 })
     await this.#sockets.leave()
     // Else a later one on the same client would find this one, which has ended.
     this.#listen.sql = undefined
     this.#lease.release()
+  }
+
+  #stop(): void {
+    this.silence()
+    this.#channels.clear()
+    // Closing is no reason to listen anew.
+    this.#listen.channels = {}
   }
 
   #notified(channel: string, payload: string): void {

@@ -1,6 +1,7 @@
 import type { Flusher, Holder, Lease, LeaseKind } from '@periodic-flush/core'
 import { type Client, noop, type Query, type Reserved } from './client.ts'
 import { type Opened, openedOf } from './opened.ts'
+import { type Notify, withNotify, workWithNotify } from './scope.ts'
 
 /** Work that holds one connection; until it has one, it may move to a fresh client. */
 abstract class Session<Result> implements Holder {
@@ -67,9 +68,9 @@ export class Transaction extends Session<unknown> {
   readonly #args: readonly unknown[]
   #first: Query | undefined
 
-  constructor(flusher: Flusher<Client>, args: readonly unknown[]) {
+  constructor(flusher: Flusher<Client>, args: readonly unknown[], notify: Notify) {
     super(flusher)
-    this.#args = args
+    this.#args = workWithNotify(args, notify)
   }
 
   protected open(lease: Lease<Client>): void {
@@ -109,7 +110,13 @@ export class Transaction extends Session<unknown> {
 /** One reserved connection, until it is released. */
 export class Reservation extends Session<Reserved> {
   readonly kind = 'reserved'
+  readonly #notify: Notify
   #held = false
+
+  constructor(flusher: Flusher<Client>, notify: Notify) {
+    super(flusher)
+    this.#notify = notify
+  }
 
   protected open(lease: Lease<Client>): void {
     const opened = openedOf(lease.client)
@@ -122,6 +129,7 @@ export class Reservation extends Session<Reserved> {
           return
         }
         this.#held = true
+        withNotify(reserved, this.#notify)
         this.#releasing(opened, lease, reserved)
         this.resolve(reserved)
       },

@@ -6,15 +6,17 @@ import {
   type FlushOptions,
   type FlushReport,
   type Options,
-  PeriodicFlushError,
   shown,
 } from '@periodic-flush/core'
 import type { Sql } from 'postgres'
 import { type Client, type Handler, noop, type Query } from './client.ts'
 import { postgresDriver, shrink } from './driver.ts'
+import { connectionEnded } from './ended.ts'
 import { Listeners } from './listen.ts'
+import { newClient } from './new-client.ts'
 import { StableOptions } from './options.ts'
 import { cancellation, Run } from './query.ts'
+import type { Notify } from './scope.ts'
 import { Reservation, Transaction } from './session.ts'
 import { Subscription } from './subscription.ts'
 
@@ -49,25 +51,8 @@ export function withPeriodicFlush<T extends Types>(
   if (typeof factory !== 'function') {
     throw new TypeError(`Expected a function that returns a postgres.js client, got ${shown(factory)}`)
   }
-  const facade = new Facade(() => verified(factory()), options as Options<unknown>)
+  const facade = new Facade(() => newClient(factory()), options as Options<unknown>)
   return facade.sql as unknown as FlushingSql<T>
-}
-
-function verified(client: unknown): Client {
-  const unsupported = (what: string): PeriodicFlushError =>
-    new PeriodicFlushError('UNSUPPORTED_CLIENT', `Expected the factory to return a postgres.js client, got ${what}`)
-  if (client instanceof Promise) {
-    client.catch(noop)
-    throw unsupported(
-      "a promise; postgres.js clients are synchronous: for fresh credentials use the driver's own `password` callback",
-    )
-  }
-  if (typeof client !== 'function' || !('unsafe' in client) || !('begin' in client) || !('options' in client)) {
-    throw unsupported(shown(client))
-  }
-  if ('$flusher' in client) throw unsupported('one that is flushed already')
-  if (typeof client.begin !== 'function' || !('reserve' in client)) throw unsupported('a transaction')
-  return client as unknown as Client
 }
 
 class Facade {
@@ -132,6 +117,9 @@ class Facade {
     return query
   }
 
+  readonly #notify: Notify = async (channel, payload) =>
+    this.#rerouted(this.#current.unsafe('select pg_notify($1, $2)', [channel, `${payload}`]))
+
   async #ended(): Promise<never> {
     throw connectionEnded(this.#first)
   }
@@ -150,14 +138,14 @@ class Facade {
 
   #begin(...args: readonly unknown[]): Promise<unknown> {
     if (this.#ending !== undefined) return this.#ended()
-    const transaction = new Transaction(this.#flusher, args)
+    const transaction = new Transaction(this.#flusher, args, this.#notify)
     transaction.start()
     return transaction.result
   }
 
   #reserve(): Promise<unknown> {
     if (this.#ending !== undefined) return this.#ended()
-    const reservation = new Reservation(this.#flusher)
+    const reservation = new Reservation(this.#flusher, this.#notify)
     reservation.start()
     return reservation.result
   }
@@ -231,7 +219,7 @@ class Facade {
       file: (...args: readonly unknown[]) => this.#file(args),
       array: (...args: readonly unknown[]) => this.#array(args),
       json: (value: unknown) => this.#current.json(value),
-      notify: async (channel: string, payload: unknown) => this.#notify(channel, payload),
+      notify: this.#notify,
       begin,
       reserve: () => this.#reserve(),
       largeObject: (...args: readonly unknown[]) => this.#largeObject(args),
@@ -251,17 +239,6 @@ class Facade {
     })
     return sql
   }
-
-  async #notify(channel: string, payload: unknown): Promise<unknown> {
-    return this.#rerouted(this.#current.unsafe('select pg_notify($1, $2)', [channel, `${payload}`]))
-  }
-}
-
-/** What postgres.js says after its own `end()`. */
-function connectionEnded({ options: { host, port, path } }: Client): Error {
-  const [code, address] = ['CONNECTION_ENDED', path || host]
-  const message = `write ${code} ${path || `${host}:${port}`}`
-  return Object.assign(new Error(message), { code, errno: code, address }, path ? {} : { port })
 }
 
 /** Before it runs, a query is nobody's but its owner's. */

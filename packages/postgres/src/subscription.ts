@@ -1,5 +1,5 @@
 import type { Flusher } from '@periodic-flush/core'
-import type { Client } from './client.ts'
+import { type Client, noop } from './client.ts'
 import type { StableOptions } from './options.ts'
 import { Sockets } from './sockets.ts'
 
@@ -35,7 +35,8 @@ export class Subscription {
   async end(): Promise<void> {
     const client = this.#client
     if (client === undefined) return
-    // With a time-out of 0 it waits for no answer, and lets no lost connection be made anew.
+    // It tells the server that the stream ends, and waits for the answer; one that does not come is not worth more.
+    await this.#flusher.within('ending the subscription', client.subscribe.sql?.end() ?? client.end()).catch(noop)
     await client.end({ timeout: 0 })
     await this.#sockets?.leave()
   }

@@ -152,7 +152,8 @@ const members: Record<string, (sql: ISql<Custom>, flush: () => Promise<unknown>)
       { a: [1, 2, 3], w: ['a', 'b,"c'], j: { deep: [1, null] }, t: 5, p: { x: 1, y: 2 }, q: { x: 3, y: 4 } },
     ])
   },
-  async notify(sql) {
+  async notify(sql, flush) {
+    await flush()
     expect((await sql.notify('nobody', 'hears')).command).toBe('SELECT')
   },
   async 'an error of the server, which stays as it is'(sql) {

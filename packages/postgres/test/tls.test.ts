@@ -1,0 +1,78 @@
+import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
+import postgres from 'postgres'
+import { generate } from 'selfsigned'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { withPeriodicFlush } from '../src/index.ts'
+
+let server: PostgresServer
+let ca: string
+
+const eventually = <T>(check: () => T) => vi.waitFor(check, { timeout: 30_000, interval: 10 })
+
+beforeAll(async () => {
+  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
+  })
+  ca = cert
+  server = await startPostgres()
+  // The server writes them, since it may run as another user than the tests do.
+  for (const [name, content] of Object.entries({ 'server.crt': cert, 'server.key': key })) {
+    const encoded = Buffer.from(content).toString('base64')
+    await server.query(`copy (select '${encoded}') to program 'umask 077; base64 -d > ${name}'`)
+  }
+  await server.query("alter system set ssl = 'on'")
+  await server.query('select pg_reload_conf()')
+})
+afterAll(() => server.stop())
+
+test.each([
+  ['without verification', () => 'require' as const],
+  ['with a verified name', () => ({ ca, servername: 'localhost' })],
+])('over TLS %s: flush, listen, peers, connections, keep and cut', async (_, ssl) => {
+  const sql = withPeriodicFlush(() => postgres(server.url(), { max: 3, ssl: ssl(), onnotice: () => {} }), {
+    intervalMs: false,
+  })
+  const heard: string[] = []
+  await sql.listen('news', (payload) => heard.push(payload))
+  const pids = () => Promise.all([1, 2, 3].map(() => sql`select pg_backend_pid() as pid, pg_sleep(0.05)`))
+  const encrypted = await sql`select ssl from pg_stat_ssl where pid = pg_backend_pid()`
+  expect(encrypted).toMatchObject([{ ssl: true }])
+  await pids()
+  const { port } = new URL(server.url())
+  expect(sql.$flusher.stats()).toMatchObject({ peers: [`127.0.0.1:${port}`], connections: 3, leases: 1 })
+  const before = (await server.backends()).map(({ pid }) => pid)
+  await expect(sql.$flush()).resolves.toMatchObject({ drained: true, moved: false, warmed: 3 })
+  await eventually(async () => {
+    const after = (await server.backends()).map(({ pid }) => pid)
+    expect(after.filter((pid) => before.includes(pid))).toEqual([])
+  })
+  await sql.notify('news', 'hello')
+  await eventually(() => expect(heard).toEqual(['hello']))
+  const kept = sql.begin(async (tx) => {
+    await sql.$flush({ wait: 'swapped' })
+    return (await tx`select 1 as a`)[0]?.['a']
+  })
+  await expect(kept).resolves.toBe(1)
+  const running = sql`select pg_sleep(60)`.execute()
+  const failed = expect(running).rejects.toMatchObject({ code: 'CUT' })
+  await eventually(async () =>
+    expect((await server.backends()).filter(({ query, state }) => state === 'active' && /60/.test(query))).toHaveLength(
+      1,
+    ),
+  )
+  await sql.$flush({ deadlineMs: 0, onDeadline: 'cut' })
+  await failed
+  await expect(sql`select 1 as a`).resolves.toMatchObject([{ a: 1 }])
+  const cancelled = sql`select pg_sleep(60)`.execute()
+  const stopped = expect(cancelled).rejects.toMatchObject({ code: '57014' })
+  await eventually(async () =>
+    expect((await server.backends()).filter(({ query, state }) => state === 'active' && /60/.test(query)).length).toBe(
+      2,
+    ),
+  )
+  cancelled.cancel()
+  await stopped
+  await sql.end()
+  await server.killBackends()
+  expect(sql.$flusher.stats()).toMatchObject({ state: 'closed', leases: 0, retiring: [] })
+})
