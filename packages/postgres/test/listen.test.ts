@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type FlushingSql, withPeriodicFlush } from '../src/index.ts'
 
 let pair: FailoverPair
-const made: FlushingSql<Record<string, never>>[] = []
+const made: Pick<FlushingSql, '$flusher'>[] = []
 const bare: Sql[] = []
 
 /** However slow the machine is. */
