@@ -63,10 +63,10 @@ test.each([
   await sql.$flush({ deadlineMs: 0, onDeadline: 'cut' })
   await failed
   await expect(sql`select 1 as a`).resolves.toMatchObject([{ a: 1 }])
-  const cancelled = sql`select pg_sleep(61)`.execute()
+  const cancelled = sql`select pg_sleep(60)`.execute()
   const stopped = expect(cancelled).rejects.toMatchObject({ code: '57014' })
   await eventually(async () =>
-    expect((await server.backends()).filter(({ query, state }) => state === 'active' && /61/.test(query)).length).toBe(
+    expect((await server.backends()).filter(({ query, state }) => state === 'active' && /60/.test(query)).length).toBe(
       2,
     ),
   )
