@@ -1,6 +1,6 @@
 import { type Driver, PeriodicFlushError } from '@periodic-flush/core'
-import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import { isPgPool, OwnedPool } from '@periodic-flush/pg/owned-pool'
+import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 
 const statement = (sql: string) => ({ sql, args: [], argTypes: [] })
 
