@@ -115,10 +115,12 @@ describe('a cut', () => {
 
   test('rejects queries and cursors that run on the pool itself', async () => {
     const pool = on.flushing()
-    const query = reasonOf(pool.query('select pg_sleep(60)'))
-    const cursor = pool.query(new Cursor('select pg_sleep(60)'))
+    const query = reasonOf(pool.query('select pg_sleep(61)'))
+    const cursor = pool.query(new Cursor('select pg_sleep(61)'))
     const read = reasonOf(cursor.read(1))
-    await until(async () => (await on.server.backends()).filter(({ state }) => state === 'active').length === 2)
+    await until(
+      async () => (await on.server.backends()).filter(({ query }) => query.includes('pg_sleep(61)')).length === 2,
+    )
     await expect(pool.$flush(now)).resolves.toMatchObject({
       cut: 2,
       stragglers: [{ kind: 'query' }, { kind: 'cursor' }],
