@@ -113,7 +113,9 @@ export class Sockets {
   /** Lets go of every socket once what was written is on its way, whether or not the server answers. */
   async leave(): Promise<void> {
     for (const socket of this.#live) {
+      // Under TLS the farewell is still being encrypted.
       if (socket.connecting) socket.destroy()
+      else if (this.#options.ssl) setImmediate(() => socket.destroy())
       else socket.end(() => socket.destroy())
     }
     await this.ended(true)
