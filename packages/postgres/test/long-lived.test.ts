@@ -5,12 +5,12 @@ import type { FlushOptions, LeaseKind, Options } from '@periodic-flush/core'
 import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { type FlushingSql, withPeriodicFlush } from '../src/index.ts'
+import { withPeriodicFlush } from '../src/index.ts'
 
-type Client = FlushingSql<Record<string, never>>
+type Client = ReturnType<typeof flushing>
 
 let server: PostgresServer
-const made: Client[] = []
+const made: { $flusher: { close(options: { deadlineMs: number }): Promise<void> } }[] = []
 
 /** However slow the machine is. */
 const eventually = <T>(check: () => T) => vi.waitFor(check, { timeout: 30_000, interval: 10 })
@@ -25,7 +25,7 @@ afterEach(async () => {
 })
 afterAll(() => server.stop())
 
-function flushing(options: Options<Sql> = {}): Client {
+function flushing(options: Options<Sql> = {}) {
   const sql = withPeriodicFlush(() => postgres(server.url(), { max: 3, onnotice: () => {} }), {
     intervalMs: false,
     ...options,
@@ -254,7 +254,7 @@ describe('ended before its time', () => {
     await sql`select generate_series(0, 499) as n`.cursor(7, async (rows) => {
       seen.push(...rows)
       await sql.$flush({ wait: 'swapped' })
-      return sql.CLOSE as undefined
+      return sql.CLOSE as never
     })
     expect(seen).toHaveLength(7)
     await idle(sql)
