@@ -3,10 +3,10 @@ import type { FlusherEvents, Options } from '@periodic-flush/core'
 import { type FailoverPair, failoverPair, gate } from '@periodic-flush/testing'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type FlushingSql, withPeriodicFlush } from '../src/index.ts'
+import { withPeriodicFlush } from '../src/index.ts'
 
 let pair: FailoverPair
-const made: Pick<FlushingSql, '$flusher'>[] = []
+const made: { $flusher: { close(options: { deadlineMs: number }): Promise<void> } }[] = []
 const bare: Sql[] = []
 
 /** However slow the machine is. */

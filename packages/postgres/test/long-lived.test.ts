@@ -10,7 +10,7 @@ import { withPeriodicFlush } from '../src/index.ts'
 type Client = ReturnType<typeof flushing>
 
 let server: PostgresServer
-const made: { readonly $flusher: { close(options: object): Promise<void> } }[] = []
+const made: { $flusher: { close(options: { deadlineMs: number }): Promise<void> } }[] = []
 
 /** However slow the machine is. */
 const eventually = <T>(check: () => T) => vi.waitFor(check, { timeout: 30_000, interval: 10 })
@@ -254,7 +254,7 @@ describe('ended before its time', () => {
     await sql`select generate_series(0, 499) as n`.cursor(7, async (rows) => {
       seen.push(...rows)
       await sql.$flush({ wait: 'swapped' })
-      return sql.CLOSE as unknown as undefined
+      return sql.CLOSE as never
     })
     expect(seen).toHaveLength(7)
     await idle(sql)

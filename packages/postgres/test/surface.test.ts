@@ -158,7 +158,7 @@ const members: Record<string, (sql: ISql<Custom>, flush: () => Promise<unknown>)
   },
   async 'an error of the server, which stays as it is'(sql) {
     const error = await sql`select ${1}::int as a from nowhere`.catch((thrown: unknown) => thrown)
-    expect(error).toBeInstanceOf((sql as unknown as Sql).PostgresError ?? postgres().PostgresError)
+    expect(error).toBeInstanceOf(postgres().PostgresError)
     expect(error).toMatchObject({ name: 'PostgresError', code: '42P01', severity: 'ERROR', position: '26' })
     expect((error as { query: string }).query).toBe('select $1::int as a from nowhere')
   },
