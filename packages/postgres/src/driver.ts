@@ -50,6 +50,7 @@ export function postgresDriver(
     retire,
     async close(client) {
       const { sockets } = openedOf(client)
+      sockets.closing = true
       sockets.retiring = true
       sockets.dropConnecting()
       await sockets.startup.ended()

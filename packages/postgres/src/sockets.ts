@@ -22,6 +22,8 @@ export class Sockets {
   /** Host indexes of closed sockets: as natively, a connection goes on with its next host. */
   readonly #nextHosts: number[] = []
   #waiting: (() => void)[] = []
+  /** Nothing is in flight: whatever postgres.js still wants to connect for has moved on. */
+  closing = false
   /** No new connection but to cancel a statement. */
   retiring = false
   /** Set while postgres.js opens a connection to cancel a statement. */
@@ -143,7 +145,8 @@ export class Sockets {
       this.#retries--
       throw refusal('is retiring')
     }
-    if (this.#cut || (this.retiring && !cancelling && this.#live.size === 0)) throw refusal('is closed')
+    const ended = this.closing || (this.retiring && this.#live.size === 0)
+    if (this.#cut || (ended && !cancelling)) throw refusal('is closed')
     if (this.retiring || cancelling) {
       const peers = [...new Set(this.peers)]
       const socket = [...this.#live].find(({ remoteAddress }) => remoteAddress !== undefined)
