@@ -232,11 +232,11 @@ describe('members of the client alone', () => {
 
   test('cancel: of what has not begun, waits behind another, or runs', async () => {
     const sql = flushing({ max: 1 })
-    const running = sql`select pg_sleep(60)`.execute()
-    const behind = sql`select pg_sleep(60)`.execute()
+    const running = sql`select pg_sleep(57)`.execute()
+    const behind = sql`select pg_sleep(57)`.execute()
     const outcomes = Promise.allSettled([running, behind])
     const active = async () =>
-      (await server.backends()).filter(({ query, state }) => /sleep/.test(query) && state === 'active')
+      (await server.backends()).filter(({ query, state }) => /57/.test(query) && state === 'active')
     await eventually(async () => expect(await active()).toHaveLength(1))
     behind.cancel()
     running.cancel()
