@@ -1,7 +1,7 @@
 import { withPeriodicFlush } from '@periodic-flush/prisma'
 import { PrismaMariaDb } from '@prisma/adapter-mariadb'
 import * as mariadb from 'mariadb'
-import { PrismaClient } from '../../prisma/generated/mysql/client.ts'
+import { PrismaClient } from '../../prisma/mysql/generated/client.ts'
 import { mariadb as dialect } from '../dialect.ts'
 import type { Runner, Subject } from '../subject.ts'
 
