@@ -29,13 +29,14 @@ behaviour('growth', (stage) => {
     const warnings: Error[] = []
     const warn = (warning: Error) => warnings.push(warning)
     process.on('warning', warn)
-    const before = await flushed(client, 100)
-    const after = await flushed(client, 1_000)
+    // V8 and the client's own caches settle over the first hundreds, then nothing may grow.
+    const before = await flushed(client, 400)
+    const after = await flushed(client, 600)
     process.off('warning', warn)
     expect(after.listeners).toEqual(before.listeners)
-    // A generation that is not let go of weighs some tens of kilobytes; 1,000 of them would be tens of megabytes.
+    // A generation that is not let go of weighs some tens of kilobytes; 600 of them would be many megabytes.
     expect(after.heapMb - before.heapMb).toBeLessThan(1)
     expect(warnings).toEqual([])
-    expect(client.$flusher.stats()).toMatchObject({ generation: 1_101, retiring: [], leases: 0 })
+    expect(client.$flusher.stats()).toMatchObject({ generation: 1_001, retiring: [], leases: 0 })
   })
 })
