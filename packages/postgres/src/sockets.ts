@@ -19,6 +19,8 @@ export class Sockets {
   /** The user's own way to make a socket. */
   readonly own: ClientOptions['socket']
   readonly #live = new Set<Socket>()
+  /** Those on which postgres.js speaks TLS, and our own listener to their end. */
+  readonly #encrypted = new Map<Socket, () => void>()
   /** Host indexes of closed sockets: as natively, a connection goes on with its next host. */
   readonly #nextHosts: number[] = []
   #waiting: (() => void)[] = []
@@ -64,11 +66,10 @@ export class Sockets {
 
   /** Ends one idle connection; resolves once it is closed. */
   async endOne(socket: Socket): Promise<void> {
-    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
     // Under TLS nothing may be written past the encryption.
-    if (this.#options.ssl) socket.destroy()
+    if (this.#options.ssl) this.#drop(socket)
     else socket.end(FAREWELL)
-    await closed
+    await new Promise<void>((resolve) => socket.once('close', () => resolve()))
   }
 
   /** Drops every socket and refuses new ones. */
@@ -77,7 +78,7 @@ export class Sockets {
     const fetching = this.startup.any
     for (const socket of this.#live) {
       if (fetching) this.#abandon(socket)
-      else socket.destroy()
+      else this.#drop(socket)
     }
   }
 
@@ -89,7 +90,7 @@ export class Sockets {
       return
     }
     // What connects now must not come to fetch types while it is ended.
-    for (const socket of this.#live) if (socket.connecting || this.startup.isHandshaking(socket)) socket.destroy()
+    for (const socket of this.#live) if (socket.connecting || this.startup.isHandshaking(socket)) this.#drop(socket)
     // First the client's own end: else it would write ROLLBACK to a socket that is gone, and throw where nobody catches.
     const drop = (): void => this.cut()
     end().then(drop, drop)
@@ -105,10 +106,23 @@ export class Sockets {
     socket.destroy(refusal('is cut'))
   }
 
+  /**
+   * Under TLS the socket that postgres.js made on top goes first. Were this one gone before it, Node would tell of a write
+   * that failed only after the upper one's 'close', when postgres.js no longer listens, and the process would end.
+   */
+  #drop(socket: Socket): void {
+    const own = this.#encrypted.get(socket)
+    if (own !== undefined) {
+      // The upper one destroys itself when it hears of this one's end, and this one with it.
+      for (const listener of socket.listeners('close')) if (listener !== own) listener.call(socket, false)
+    }
+    socket.destroy()
+  }
+
   /** Drops the sockets that the driver has not ended by itself, since it never got to use them. */
   dropUnended(): void {
     for (const socket of this.#live) {
-      if (socket.connecting || (!this.#options.ssl && !socket.writableEnded)) socket.destroy()
+      if (socket.connecting || (!this.#options.ssl && !socket.writableEnded)) this.#drop(socket)
     }
   }
 
@@ -116,8 +130,8 @@ export class Sockets {
   async leave(): Promise<void> {
     for (const socket of this.#live) {
       // Under TLS the farewell is still being encrypted.
-      if (socket.connecting) socket.destroy()
-      else if (this.#options.ssl) setImmediate(() => socket.destroy())
+      if (socket.connecting) this.#drop(socket)
+      else if (this.#options.ssl) setImmediate(() => this.#drop(socket))
       else socket.end(() => socket.destroy())
     }
     await this.ended(true)
@@ -127,7 +141,7 @@ export class Sockets {
   dropConnecting(): void {
     for (const socket of this.#live) {
       if (socket.destroyed || !(socket.connecting || this.startup.isHandshaking(socket))) continue
-      socket.destroy()
+      this.#drop(socket)
       this.#retries++
     }
   }
@@ -162,7 +176,7 @@ export class Sockets {
 
   async #adopt(own: NonNullable<ClientOptions['socket']>): Promise<Socket> {
     const socket = this.#track(await own(this.#options))
-    if (this.#cut) socket.destroy()
+    if (this.#cut) this.#drop(socket)
     return socket
   }
 
@@ -183,6 +197,7 @@ export class Sockets {
   #track(socket: Socket): Socket {
     const gone = (): void => {
       this.#live.delete(socket)
+      this.#encrypted.delete(socket)
       this.startup.over(socket)
       const waiting = this.#waiting
       this.#waiting = []
@@ -200,6 +215,7 @@ export class Sockets {
       if (event === undefined) remove.call(socket)
       else remove.call(socket, event)
       if (this.#live.has(socket) && event !== 'error') socket.on('close', gone)
+      if (this.#options.ssl && event === undefined) this.#encrypted.set(socket, gone)
       socket.on('error', ignore)
       return socket
     }
