@@ -159,6 +159,10 @@ export class Listeners implements Hearer {
       old.go()
       return false
     }
+    if (this.#ended) {
+      await fresh.close()
+      return false
+    }
     this.#fresh = fresh
     const failure = await this.#failureOf('listening on the fresh client', fresh.ready)
     if (this.#ended) return false

@@ -128,6 +128,8 @@ export class Sockets {
 
   /** Lets go of every socket once what was written is on its way, whether or not the server answers. */
   async leave(): Promise<void> {
+    // What has not been sent on a connection that was still being made would have postgres.js make another.
+    this.closing = true
     for (const socket of this.#live) {
       // Under TLS the farewell is still being encrypted.
       if (socket.connecting) this.#drop(socket)

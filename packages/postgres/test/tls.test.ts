@@ -41,7 +41,7 @@ test.each([
   const { port } = new URL(server.url())
   expect(sql.$flusher.stats()).toMatchObject({ peers: [`127.0.0.1:${port}`], connections: 3, leases: 1 })
   const before = (await server.backends()).map(({ pid }) => pid)
-  await expect(sql.$flush()).resolves.toMatchObject({ drained: true, moved: false, cut: 0 })
+  await expect(sql.$flush()).resolves.toMatchObject({ drained: true, moved: false, warmed: 3 })
   await eventually(async () => {
     const after = (await server.backends()).map(({ pid }) => pid)
     expect(after.filter((pid) => before.includes(pid))).toEqual([])
@@ -75,4 +75,23 @@ test.each([
   await sql.end()
   await server.killBackends()
   expect(sql.$flusher.stats()).toMatchObject({ state: 'closed', leases: 0, retiring: [] })
+})
+
+test('over TLS, an end at any moment of a hand-over leaves nothing, and nothing connects anew', async () => {
+  const clients = Array.from({ length: 30 }, () =>
+    withPeriodicFlush(() => postgres(server.url(), { max: 1, ssl: 'require', onnotice: () => {} }), {
+      intervalMs: false,
+    }),
+  )
+  for (const [n, sql] of clients.entries()) {
+    await sql.listen('news', () => {})
+    await sql.$flush({ deadlineMs: 0, onDeadline: 'cut' })
+    await new Promise((resolve) => setTimeout(resolve, 2 * n))
+    await sql.end()
+  }
+  await eventually(async () => expect(await server.backends()).toEqual([]))
+  // Longer than postgres.js waits before it first connects anew.
+  for (const end = performance.now() + 300; performance.now() < end; ) {
+    expect(await server.backends()).toEqual([])
+  }
 })
