@@ -217,7 +217,8 @@ export class Sockets {
       if (event === undefined) remove.call(socket)
       else remove.call(socket, event)
       if (this.#live.has(socket) && event !== 'error') socket.on('close', gone)
-      if (this.#options.ssl && event === undefined) this.#encrypted.set(socket, gone)
+      // It does so too when a socket has ended, which is then no longer ours.
+      if (this.#live.has(socket) && this.#options.ssl && event === undefined) this.#encrypted.set(socket, gone)
       socket.on('error', ignore)
       return socket
     }
