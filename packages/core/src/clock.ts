@@ -5,7 +5,7 @@ export interface Timer {
 
 /** Where core takes the time from; a test passes one that it can move by hand. */
 export interface Clock {
-  /** Milliseconds on a clock that never goes back. */
+  /** Milliseconds on a clock that never goes back, and that counts the time during which the machine slept. */
   now(): number
   /**
    * Calls `callback` once after `ms` milliseconds.
@@ -15,9 +15,31 @@ export interface Clock {
   after(ms: number, hold: boolean, callback: () => void): Timer
 }
 
+/** A step of the wall clock beyond the monotonic one that is longer than this was no correction but sleep. */
+const LONGEST_CORRECTION_MS = 1_000
+
+/**
+ * The time of two clocks, of which the larger step counts: the monotonic one stands still while a laptop or a frozen
+ * virtual machine sleeps, and the wall clock may be set back. Milliseconds.
+ */
+export function wakefulNow(monotonic: () => number, wall: () => number): () => number {
+  let ahead = wall() - monotonic()
+  let slept = 0
+  return () => {
+    const now = monotonic()
+    const jump = wall() - now - ahead
+    if (jump > LONGEST_CORRECTION_MS) slept += jump
+    ahead += jump
+    return now + slept
+  }
+}
+
 /** The process's own clock. */
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now: wakefulNow(
+    () => performance.now(),
+    () => Date.now(),
+  ),
   after(ms, hold, callback) {
     const timer = setTimeout(callback, ms)
     if (!hold) timer.unref()

@@ -43,8 +43,8 @@ export interface Driver<Client> {
   /** How many connections the client holds now: connecting, busy, idle, and closing until they are closed. */
   connections?(client: Client): number
 
-  /** The addresses that the client's live sockets are really connected to, as `address:port`. */
-  peers?(client: Client): readonly string[]
+  /** The addresses that the client's live sockets are really connected to, as `address:port`; undefined if unknown. */
+  peers?(client: Client): readonly string[] | undefined
 
   /** The names and ports that the client was told. */
   endpoints?(client: Client): readonly Endpoint[]

@@ -1,16 +1,25 @@
 import { inspect } from 'node:util'
-import { type Clock, systemClock, type Timer } from './clock.ts'
+import { type Clock, systemClock } from './clock.ts'
 import { deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
-import { PeriodicFlushError } from './errors.ts'
+import { PeriodicFlushError, withoutCredentials } from './errors.ts'
 import { Events, type FlusherEvents, type Listener } from './events.ts'
 import type { FlushReport } from './flush-report.ts'
 import type { Holder, Lease, LeaseKind } from './generation.ts'
-import { type FlushOptions, type Options, type ResolvedOptions, resolveOptions, verifyFlushOptions } from './options.ts'
+import { enlist, strike } from './live.ts'
+import {
+  type FlushOptions,
+  type HoldOptions,
+  type Options,
+  type ResolvedOptions,
+  resolveOptions,
+  verifyFlushOptions,
+  verifyHoldOptions,
+} from './options.ts'
 import { Rotator } from './rotator.ts'
-import { Scheduler } from './scheduler.ts'
-import type { TriggerRequest, Watched } from './trigger.ts'
+import { LATEST_MS, Scheduler } from './scheduler.ts'
 import type { AcquireOptions, Caller } from './waiters.ts'
+import { Watch } from './watch.ts'
 
 /** How a flusher stands now. */
 export interface FlusherStats {
@@ -53,10 +62,8 @@ export class Flusher<Client> {
   readonly #events = new Events()
   readonly #rotator: Rotator<Client>
   readonly #scheduler: Scheduler
-  #triggers: (() => void)[] | undefined
-  /** A trigger's request that waits for the end of the gap. */
-  #putOff: Timer | undefined
-  #flushedAt = Number.NEGATIVE_INFINITY
+  readonly #watch: Watch
+  #begun = false
 
   constructor(driver: Driver<Client>, options: Options<Client>, surroundings: Surroundings) {
     const { clock = systemClock, random = Math.random } = surroundings
@@ -65,7 +72,10 @@ export class Flusher<Client> {
     this.name = this.#options.name
     this.#clock = clock
     this.#rotator = new Rotator(driver, this.#options, clock, this.#events)
-    this.#scheduler = new Scheduler(this.#options, clock, random, () => this.#tick())
+    const armed = (dueAt: number) => this.#expectWakeful(dueAt)
+    this.#scheduler = new Scheduler(this.#options, clock, random, () => this.#tick(), armed)
+    this.#watch = this.#watchWith(random)
+    this.#events.on('swap', () => this.#watch.succeeded())
   }
 
   /**
@@ -75,7 +85,7 @@ export class Flusher<Client> {
    */
   tryAcquire(holder: Holder): Lease<Client> | undefined {
     const lease = this.#rotator.tryAcquire(holder)
-    if (this.#triggers === undefined) this.#begin()
+    if (!this.#begun) this.#begin()
     return lease
   }
 
@@ -92,7 +102,7 @@ export class Flusher<Client> {
    * once, else within the call that makes a connection free, so that none is idle while somebody waits.
    */
   acquireFor(holder: Holder, caller: Caller<Client>, options?: AcquireOptions): void {
-    if (this.#triggers === undefined) this.#begin()
+    if (!this.#begun) this.#begin()
     this.#rotator.acquire(holder, caller, options)
   }
 
@@ -114,6 +124,7 @@ export class Flusher<Client> {
             resolve(value)
           },
           (error: unknown) => {
+            this.failed(lease.client, error)
             lease.release()
             reject(error)
           },
@@ -142,6 +153,40 @@ export class Flusher<Client> {
       { reason: 'manual', deadlineMs, onDeadline, abandoned: false, ...verified, lazy, hold: true },
       wait,
     )
+  }
+
+  /**
+   * Flushes once nothing runs any more, for a switch where old and new must not mix: new work waits, running work ends,
+   * the fresh client is opened and swapped in at zero leases. Work that waits for other work to begin keeps it from that.
+   *
+   * Rejects, with those who waited served by the old client, with TIMEOUT if something still runs after `timeoutMs`, or
+   * as `flush` does.
+   *
+   * @throws the same as `flush`; TypeError or RangeError for an option.
+   */
+  async hold(options: HoldOptions = {}): Promise<FlushReport> {
+    const { deadlineMs, onDeadline } = this.#options
+    const { timeoutMs = deadlineMs, reason = 'hold' } = verifyHoldOptions(options)
+    const request = { reason, deadlineMs, onDeadline, abandoned: false, lazy: false, hold: true }
+    return this.#rotator.hold(request, timeoutMs)
+  }
+
+  /**
+   * Says that the sockets may be dead, for example after a sleep that no clock has seen: whoever uses the client next
+   * waits for a flush first. Where somebody uses it now, that flush begins at once. If it fails, the old client serves on.
+   */
+  distrust(reason: string): void {
+    this.#rotator.distrust(reason)
+  }
+
+  /**
+   * For adapters: something failed on `client` with `error`. Where that says something about the server (the driver
+   * knows), the triggers hear of it. {@link run} does so by itself.
+   */
+  failed(client: Client, error: unknown): void {
+    if (error instanceof PeriodicFlushError || this.current() !== client) return
+    const suspicion = this.#driver.suspect?.(error)
+    if (suspicion !== undefined) this.#watch.suspect(suspicion)
   }
 
   /** For adapters: tells listeners and the diagnostics channel of an event that only the adapter can see. */
@@ -198,14 +243,14 @@ export class Flusher<Client> {
   /** Stops the timer and the triggers until `resume()`; `flush` works meanwhile. */
   pause(): void {
     this.#scheduler.pause()
-    this.#stopTriggers()
+    this.#watch.stop()
   }
 
   /** Goes on after `pause()`, with a whole period before the next timed flush. */
   resume(): void {
     if (this.#scheduler.state !== 'paused') return
     this.#scheduler.resume()
-    this.#startTriggers()
+    this.#watch.start()
   }
 
   get closed(): boolean {
@@ -218,7 +263,8 @@ export class Flusher<Client> {
    */
   close(options: { readonly deadlineMs?: number } = {}): Promise<void> {
     this.#scheduler.stop()
-    this.#stopTriggers()
+    this.#watch.stop()
+    strike(this)
     return this.#rotator.close(options.deadlineMs)
   }
 
@@ -233,64 +279,53 @@ export class Flusher<Client> {
 
   /** The first use starts the schedule. */
   #begin(): void {
-    this.#triggers = []
-    if (this.#scheduler.state === 'idle') {
-      this.#scheduler.start()
-      this.#startTriggers()
-    }
+    this.#begun = true
+    if (this.closed) return
+    enlist(this)
+    if (this.#scheduler.state !== 'idle') return
+    this.#scheduler.start()
+    this.#watch.start()
   }
 
   async #tick(): Promise<void> {
-    const { deadlineMs, onDeadline } = this.#options
-    const request = { reason: 'interval', deadlineMs, onDeadline, abandoned: false, lazy: true, hold: false }
-    await this.#rotator.flush(request, 'swapped')
+    if (this.#clock.now() > this.#rotator.awakeUntil) this.#rotator.distrust('woke up')
+    await this.#request('interval', { lazy: true })
   }
 
-  #startTriggers(): void {
-    const watched: Watched = {
-      name: this.name,
-      flush: (request) => this.#triggered(request),
+  #request(reason: string, { lazy = false, abandoned = false }): Promise<FlushReport> {
+    const { deadlineMs, onDeadline } = this.#options
+    return this.#rotator.flush({ reason, deadlineMs, onDeadline, abandoned, lazy, hold: false }, 'swapped')
+  }
+
+  /** A timer that is later than this was kept from firing: the process was suspended. */
+  #expectWakeful(dueAt: number): void {
+    const { intervalMs } = this.#options
+    this.#rotator.awakeUntil = dueAt + Math.min(LATEST_MS, intervalMs === false ? LATEST_MS : intervalMs)
+  }
+
+  #watchWith(random: () => number): Watch {
+    return new Watch(this.#options, this.#clock, random, {
+      flush: ({ reason, abandoned }) => this.#request(reason, { abandoned }),
+      failed: (reason, error) => {
+        const safe = withoutCredentials(error)
+        this.#events.emit('failed', { name: this.name, reason, step: 'trigger', error: safe })
+      },
       endpoints: () => {
         const client = this.current()
         return client === undefined ? [] : (this.#driver.endpoints?.(client) ?? [])
       },
-      peers: () => this.#rotator.current?.peers ?? [],
-    }
-    // Started on the way of a query: a trigger that fails must not make that fail.
-    this.#triggers = this.#options.triggers.flatMap((trigger) => {
-      try {
-        return [trigger.start(watched)]
-      } catch (error) {
-        this.#events.emit('failed', { name: this.name, reason: trigger.name, step: 'trigger', error })
-        return []
-      }
+      peers: () => {
+        const client = this.current()
+        return client === undefined ? [] : this.#driver.peers?.(client)
+      },
+      writable: async () => {
+        const { writable } = this.#driver
+        if (writable === undefined) return undefined
+        const over = new AbortController()
+        const asked = this.run('query', (client) => writable.call(this.#driver, client, over.signal))
+        return this.within('the question whether the server is writable', asked).finally(() => over.abort())
+      },
     })
-  }
-
-  #stopTriggers(): void {
-    const triggers = this.#triggers ?? []
-    this.#triggers = []
-    this.#putOff?.cancel()
-    for (const stop of triggers) stop()
-  }
-
-  /** A trigger asks: at most once per `minGapMs`; one that comes too early is put off to the end of the gap. */
-  #triggered(request: TriggerRequest): void {
-    if (this.closed || this.#scheduler.state === 'paused') return
-    const now = this.#clock.now()
-    const wait = this.#flushedAt + this.#options.minGapMs - now
-    // The one that was put off stands for all that come before it.
-    if (this.#flushedAt > now) return
-    this.#flushedAt = now + Math.max(0, wait)
-    if (wait > 0) this.#putOff = this.#clock.after(wait, false, () => this.#flushFor(request))
-    else this.#flushFor(request)
-  }
-
-  #flushFor({ reason, abandoned = false }: TriggerRequest): void {
-    const { deadlineMs, onDeadline } = this.#options
-    const request = { reason, deadlineMs, onDeadline, abandoned, lazy: false, hold: false }
-    // A failed flush has told so in an event.
-    this.#rotator.flush(request, 'swapped').catch(() => {})
   }
 }
 

@@ -61,8 +61,8 @@ export class Generation<Client> {
   peak = 0
   /** Whether anything was leased since the last flush. */
   used = false
-  /** Was to be flushed while nobody used it, and its driver is eager: its next use flushes. */
-  due = false
+  /** Why its next use flushes, if it does. */
+  due: string | undefined
   /** Outlived its deadline and was kept: it no longer delays a later flush. */
   kept = false
   /** Connections that core has asked the client to open by itself (check, warm-up). */

@@ -62,13 +62,13 @@ export const defaults = Object.freeze({
 const LONGEST_TIMER = 2 ** 31 - 1
 
 /** Says what an option takes and whether a value is that. */
-interface Rule {
+export interface Rule {
   readonly expected: string
   readonly kind: (value: unknown) => boolean
   readonly range?: (value: never) => boolean
 }
 
-const milliseconds = (from: number): Rule => ({
+export const milliseconds = (from: number): Rule => ({
   expected: `a number from ${from} to ${LONGEST_TIMER}`,
   kind: (value) => typeof value === 'number',
   range: (value: number) => value >= from && value <= LONGEST_TIMER,
@@ -154,6 +154,16 @@ const flushRules: Readonly<Record<keyof FlushOptions, Rule>> = {
   lazy: { expected: 'a boolean', kind: (value) => typeof value === 'boolean' },
 }
 
+/** How `$flusher.hold` flushes. */
+export interface HoldOptions {
+  /** How long new work may wait for what runs to end, from 0. Default: `deadlineMs`. */
+  readonly timeoutMs?: number
+  /** Why, for events and reports. Default `'hold'`. */
+  readonly reason?: string
+}
+
+const holdRules: Readonly<Record<keyof HoldOptions, Rule>> = { timeoutMs: deadlineMs, reason: rules.name }
+
 /**
  * Fills in the defaults.
  *
@@ -167,6 +177,11 @@ export function resolveOptions<Client>(options: Options<Client>, driverName: str
 /** Verifies the options of one flush; throws as {@link resolveOptions} does. */
 export function verifyFlushOptions(options: FlushOptions): FlushOptions {
   return verified(options, flushRules, 'options of $flush')
+}
+
+/** Verifies the options of `$flusher.hold`; throws as {@link resolveOptions} does. */
+export function verifyHoldOptions(options: HoldOptions): HoldOptions {
+  return verified(options, holdRules, 'options of $flusher.hold')
 }
 
 /** A copy of `given` without the absent ones, in which every value obeys its rule. */

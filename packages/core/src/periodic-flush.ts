@@ -1,5 +1,6 @@
 import { type Clock, systemClock, type Timer } from './clock.ts'
 import { type Options, resolveOptions } from './options.ts'
+import { LATEST_MS } from './scheduler.ts'
 import { flushAll, flushOne, type Target, type TargetReport, verifiedTargets } from './target.ts'
 
 /** What one timer for many targets takes. */
@@ -39,7 +40,10 @@ export function startPeriodicFlush(
 
   const next = (): void => {
     if (all.length === 0) return
-    timer = clock.after(Math.max(1, step * (1 - jitter * random())), false, () => {
+    const ms = Math.max(1, step * (1 - jitter * random()))
+    const dueAt = clock.now() + ms
+    timer = clock.after(ms, false, () => {
+      if (clock.now() - dueAt > LATEST_MS) for (const { $flusher } of all) $flusher.distrust('woke up')
       const target = all[due++ % all.length]
       if (target !== undefined) {
         flushOne(target, { reason: 'interval', lazy: true, wait: 'swapped' }).then((report) => onReport?.(report))

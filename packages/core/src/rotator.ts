@@ -7,6 +7,7 @@ import { type Events, type FailedStep, type FlusherEvents, traceFlush } from './
 import { type FlushReport, reportAtSwap } from './flush-report.ts'
 import { type FlushRequest, merged } from './flush-request.ts'
 import { Generation, type Holder, type Lease } from './generation.ts'
+import { Hold } from './hold.ts'
 import type { ResolvedOptions } from './options.ts'
 import { Preparation } from './preparation.ts'
 import { type Place, Retirement } from './retirement.ts'
@@ -43,6 +44,7 @@ export class Rotator<Client> {
   readonly #admission: Admission<Client>
   readonly #room: Room<Client>
   readonly #preparation: Preparation<Client>
+  readonly #hold: Hold<Client>
   readonly #closing = new AbortController()
   #current: Generation<Client> | undefined
   #opened = 0
@@ -56,6 +58,8 @@ export class Rotator<Client> {
   #closed: Promise<void> | undefined
   flushes = 0
   failures = 0
+  /** A timer fires before this time. If it is later and none has, the process was suspended. */
+  awakeUntil = Number.POSITIVE_INFINITY
 
   constructor(driver: Driver<Client>, options: ResolvedOptions<Client>, clock: Clock, events: Events) {
     this.#driver = driver
@@ -63,6 +67,7 @@ export class Rotator<Client> {
     this.#clock = clock
     this.#events = events
     this.#waiters = new Waiters(options.name, clock)
+    this.#hold = new Hold(this.#live, options.name, clock)
     this.#admission = new Admission(this.#live, options.overlap, driver.pipelines === true)
     const failed = (reason: string, step: FailedStep, error: unknown): void => this.#failed(reason, step, error)
     this.#room = new Room(driver, this.#admission, { vacated: () => this.#vacate(), failed })
@@ -98,7 +103,7 @@ export class Rotator<Client> {
   tryAcquire(holder: Holder): Lease<Client> | undefined {
     if (this.#closed !== undefined) throw closedError(this.#options.name)
     const aside = holder.kind === 'listener'
-    if (this.#waiters.size > 0 && !aside) return undefined
+    if ((this.#waiters.size > 0 || this.#hold.active) && !aside) return undefined
     const generation = this.#current ?? this.#openFirst()
     if (generation === undefined) return undefined
     const now = this.#clock.now()
@@ -134,6 +139,31 @@ export class Rotator<Client> {
     if (this.#next === undefined) this.#next = this.#queue(request)
     else this.#next.request = merged(this.#next.request, request)
     return this.#next[wait]
+  }
+
+  /**
+   * Flushes once nothing runs any more; new work waits for that. Rejects, with those who waited served by the current
+   * client, if something still runs after `timeoutMs`, or as `flush` does.
+   */
+  async hold(request: FlushRequest, timeoutMs: number): Promise<FlushReport> {
+    if (this.#closed !== undefined) throw closedError(this.#options.name)
+    const swap = () => this.flush(request, 'swapped')
+    try {
+      return await this.#hold.during(timeoutMs, this.#closing.signal, swap)
+    } finally {
+      this.#vacate()
+    }
+  }
+
+  /**
+   * Whoever uses the client next waits for a flush instead of being handed what may be a dead socket. Where somebody uses
+   * or wants it now, that flush begins at once.
+   */
+  distrust(reason: string): void {
+    const generation = this.#current
+    if (generation === undefined) return
+    generation.due = reason
+    if (generation.leases > 0 || this.#waiters.size > 0) this.#flushDue(generation)
   }
 
   /**
@@ -179,7 +209,7 @@ export class Rotator<Client> {
     const idle = request.lazy && previous !== undefined && !previous.used && previous.leases === 0
     if (idle && this.#driver.eager?.(previous.client)) {
       // Its fresh client would connect at once, for nobody: whoever uses it next waits for the flush instead.
-      previous.due = true
+      previous.due = 'used again'
       const { name } = this.#options
       const nothing = { generation: previous.number, replaced: undefined, moved: false, checked: false, warmed: 0 }
       return reportAtSwap({ name, reason: request.reason, ...nothing }, this.#clock.now() - started)
@@ -322,13 +352,14 @@ export class Rotator<Client> {
   #released(generation: Generation<Client>): void {
     if (generation.state === 'retiring') this.#retirements.get(generation)?.tidy()
     if (this.#waiters.size > 0 || this.#room.wanted) this.#vacate()
+    this.#hold.released()
   }
 
   /** Something has become free: serves those who wait. */
   #vacate(): void {
     this.#room.vacated()
     const generation = this.#current
-    if (generation === undefined || this.#waiters.size === 0) return
+    if (generation === undefined || this.#waiters.size === 0 || this.#hold.active) return
     const now = this.#clock.now()
     if (this.#isDue(generation, now)) return
     this.#waiters.serve((holder) => (this.#admission.admits(generation) ? generation.lease(holder, now) : undefined))
@@ -337,26 +368,37 @@ export class Rotator<Client> {
   /** Whoever uses it next waits for a flush, and all of them for the same one. */
   #isDue(generation: Generation<Client>, now: number): boolean {
     const { maxAgeMs } = this.#options
-    return generation.due || (maxAgeMs !== false && now - generation.openedAt > maxAgeMs)
+    if (now > this.awakeUntil) this.#wake(generation)
+    else if (maxAgeMs !== false && now - generation.openedAt > maxAgeMs) generation.due ??= 'max-age'
+    return generation.due !== undefined
+  }
+
+  /** Its sockets may have died unheard while the process was suspended. */
+  #wake(generation: Generation<Client>): void {
+    this.awakeUntil = Number.POSITIVE_INFINITY
+    generation.due = 'woke up'
   }
 
   /** Sees to it that somebody will serve the caller that has just begun to wait. */
   #waitFor(): void {
     const generation = this.#current
-    const { name, deadlineMs, onDeadline } = this.#options
-    if (this.#waiters.size === 1 && (generation === undefined || this.#live.size > 1)) {
+    const { name } = this.#options
+    if (this.#waiters.size === 1 && (generation === undefined || this.#live.size > 1 || this.#hold.active)) {
       this.#events.emit('waiting', { name, waiting: 1 })
     }
-    if (generation !== undefined && this.#isDue(generation, this.#clock.now())) {
-      const reason = generation.due ? 'used again' : 'max-age'
-      const request = { reason, deadlineMs, onDeadline, abandoned: false, lazy: false, hold: true }
-      this.flush(request, 'swapped').catch(() => {
-        // The old client serves on, and is given another term before it is tried again.
-        generation.openedAt = this.#clock.now()
-        generation.due = false
-        this.#vacate()
-      })
-    }
+    if (generation !== undefined && this.#isDue(generation, this.#clock.now())) this.#flushDue(generation)
+  }
+
+  #flushDue(generation: Generation<Client>): void {
+    const { deadlineMs, onDeadline } = this.#options
+    const { due: reason = 'used again' } = generation
+    const request = { reason, deadlineMs, onDeadline, abandoned: false, lazy: false, hold: true }
+    this.flush(request, 'swapped').catch(() => {
+      // The old client serves on, and is given another term before it is tried again.
+      generation.openedAt = this.#clock.now()
+      generation.due = undefined
+      this.#vacate()
+    })
   }
 
   #failed(reason: string, step: FailedStep, error: unknown): void {

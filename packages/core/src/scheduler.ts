@@ -1,3 +1,4 @@
+import { backoff } from './backoff.ts'
 import type { Clock, Timer } from './clock.ts'
 
 /** What a schedule needs to know. */
@@ -6,6 +7,8 @@ export interface ScheduleOptions {
   readonly jitter: number
 }
 
+/** A timer that is late by more than this was kept from firing: the process was suspended. */
+export const LATEST_MS = 1_000
 /** The first retry comes after at most this long. */
 const FIRST_RETRY_MS = 1_000
 /** Retries never come further apart than this, or than the interval if that is longer. */
@@ -23,15 +26,27 @@ export class Scheduler {
   readonly #clock: Clock
   readonly #random: () => number
   readonly #flush: () => Promise<unknown>
+  readonly #armed: (dueAt: number) => void
   #state: 'idle' | 'running' | 'paused' | 'stopped' = 'idle'
   #timer: Timer | undefined
   #failures = 0
 
-  constructor(options: ScheduleOptions, clock: Clock, random: () => number, flush: () => Promise<unknown>) {
+  /**
+   * @param flush is called when it is time.
+   * @param armed hears whenever that will be: at which time of the clock, `Infinity` for never.
+   */
+  constructor(
+    options: ScheduleOptions,
+    clock: Clock,
+    random: () => number,
+    flush: () => Promise<unknown>,
+    armed: (dueAt: number) => void,
+  ) {
     this.#options = options
     this.#clock = clock
     this.#random = random
     this.#flush = flush
+    this.#armed = armed
   }
 
   get state(): 'idle' | 'running' | 'paused' | 'stopped' {
@@ -50,7 +65,7 @@ export class Scheduler {
   pause(): void {
     if (this.#state === 'stopped') return
     this.#state = 'paused'
-    this.#timer?.cancel()
+    this.#disarm()
   }
 
   /** Goes on, with a whole period before the next flush. */
@@ -62,7 +77,12 @@ export class Scheduler {
 
   stop(): void {
     this.#state = 'stopped'
+    this.#disarm()
+  }
+
+  #disarm(): void {
     this.#timer?.cancel()
+    this.#armed(Number.POSITIVE_INFINITY)
   }
 
   #next(): void {
@@ -74,11 +94,13 @@ export class Scheduler {
     }
     const first = Math.min(intervalMs, FIRST_RETRY_MS)
     const longest = Math.max(intervalMs, LONGEST_RETRY_MS)
-    this.#after(Math.min(first * 2 ** (this.#failures - 1), longest) * (1 - this.#random() / 2))
+    this.#after(backoff(this.#failures, first, longest, this.#random))
   }
 
-  #after(ms: number): void {
-    this.#timer = this.#clock.after(Math.max(1, ms), false, () => {
+  #after(given: number): void {
+    const ms = Math.max(1, given)
+    this.#armed(this.#clock.now() + ms)
+    this.#timer = this.#clock.after(ms, false, () => {
       this.#flush().then(
         () => this.#settle(0),
         () => this.#settle(this.#failures + 1),

@@ -1,11 +1,12 @@
 import type { FlushReport } from './flush-report.ts'
+import { liveFlushers } from './live.ts'
 import type { FlushOptions } from './options.ts'
-import { shown } from './options.ts'
+import { shown, verifyFlushOptions } from './options.ts'
 
 /** Anything that can be flushed: what every `withPeriodicFlush` returns. */
 export interface Target {
   $flush(options?: FlushOptions): Promise<FlushReport>
-  readonly $flusher: { readonly name: string; pause(): void; resume(): void }
+  readonly $flusher: { readonly name: string; pause(): void; resume(): void; distrust(reason: string): void }
 }
 
 /** What became of one target. */
@@ -14,19 +15,25 @@ export type TargetReport =
   | { readonly name: string; readonly status: 'failed'; readonly error: unknown }
 
 /**
- * Flushes every target at once, and reports each, whatever happened to the others; in the order given.
+ * Flushes every target at once, and reports each, whatever happened to the others; in the order given. Without targets:
+ * every wrapped client of this process that has been used and is not closed, in the order of their first use.
  *
- * @throws TypeError if one of them is no target.
+ * @throws TypeError if one of them is no target; TypeError or RangeError for an option.
  */
-export function flushAll(targets: Iterable<Target>, options?: FlushOptions): Promise<TargetReport[]> {
-  return Promise.all(verifiedTargets(targets).map((target) => flushOne(target, options)))
+export function flushAll(targets?: Iterable<Target>, options: FlushOptions = {}): Promise<TargetReport[]> {
+  verifyFlushOptions(options)
+  if (targets !== undefined) return Promise.all(verifiedTargets(targets).map((target) => flushOne(target, options)))
+  return Promise.all(liveFlushers().map((flusher) => reported(flusher.name, () => flusher.flush(options))))
 }
 
 /** Flushes one target; never rejects. */
-export async function flushOne(target: Target, options?: FlushOptions): Promise<TargetReport> {
-  const { name } = target.$flusher
+export function flushOne(target: Target, options?: FlushOptions): Promise<TargetReport> {
+  return reported(target.$flusher.name, () => target.$flush(options))
+}
+
+async function reported(name: string, flush: () => Promise<FlushReport>): Promise<TargetReport> {
   try {
-    return { name, status: 'flushed', report: await target.$flush(options) }
+    return { name, status: 'flushed', report: await flush() }
   } catch (error) {
     return { name, status: 'failed', error }
   }

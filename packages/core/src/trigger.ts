@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts'
 import type { Endpoint } from './driver.ts'
 
 /** What a trigger says when it asks for a flush. */
@@ -12,12 +13,32 @@ export interface TriggerRequest {
 export interface Watched {
   /** The instance's name. */
   readonly name: string
-  /** Asks for a flush. Requests that come together make one; `minGapMs` keeps a storm of them from becoming one. */
+  /** Where a trigger takes the time from and sets its timers, which keep no process alive (`hold: false`). */
+  readonly clock: Clock
+  /** A number from 0 to 1, exclusive: for jitter. */
+  readonly random: () => number
+  /**
+   * Asks for a flush. Requests that come together make one. Those of one trigger are at least `minGapMs` apart: one that
+   * comes too early is put off to the end of the gap, and stands for all that come before that. A flush that fails is
+   * tried again, with backoff, until one succeeds.
+   */
   flush(request: TriggerRequest): void
   /** The names and ports that the current client was told; empty where the driver does not tell. */
   endpoints(): readonly Endpoint[]
-  /** The addresses that the current client's sockets are connected to; empty where the driver does not tell. */
-  peers(): readonly string[]
+  /** The addresses that the current client's sockets are connected to; undefined where the driver does not tell. */
+  peers(): readonly string[] | undefined
+  /**
+   * Asks the server of the current client whether it accepts writes, on a lease of its own; undefined where the driver
+   * cannot. Rejects as a statement would, and with TIMEOUT after `checkTimeoutMs`.
+   */
+  writable(): Promise<boolean | undefined>
+  /**
+   * Calls `listener` whenever something failed on the current client with an error that says something about the server,
+   * with the driver's word for that: `'read-only'`, `'shutdown'`, `'lost'`. The function returned ends that.
+   */
+  onSuspicion(listener: (suspicion: string) => void): () => void
+  /** Tells, as the event `failed` with the step `'trigger'`, that the trigger could not do its work. */
+  failed(error: unknown): void
 }
 
 /**

@@ -31,6 +31,11 @@ export class ManualClock implements Clock {
     return times.length === 0 ? undefined : Math.min(...times)
   }
 
+  /** Moves the time on without firing anything: the process is suspended. What is due fires with the next `advance`. */
+  sleep(ms: number): void {
+    this.#now += ms
+  }
+
   /** Moves the time on, fires what is due in order, and lets everything that follows from it happen. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
@@ -50,4 +55,12 @@ export class ManualClock implements Clock {
 /** Lets every promise job that is under way run to its end. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Closes a flusher on a clock that stands still otherwise, whatever still runs on it. */
+export async function closeBy(clock: ManualClock, flusher: { close(): Promise<void> }): Promise<void> {
+  const closed = flusher.close()
+  await settled()
+  await clock.advance(15_000)
+  await closed
 }

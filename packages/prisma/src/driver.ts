@@ -60,7 +60,7 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
     // Of others than pg it is not known; mariadb's fills its pool at once.
     eager: (adapter) => !pools.has(adapter),
     limit: (adapter) => pools.get(adapter)?.pool.options.max ?? Number.POSITIVE_INFINITY,
-    peers: (adapter) => pools.get(adapter)?.peers ?? [],
+    peers: (adapter) => pools.get(adapter)?.peers,
     connections: (adapter) => pools.get(adapter)?.connections ?? 0,
     endpoints: (adapter) => pools.get(adapter)?.endpoints ?? [],
     warm: async (adapter, count, signal) => pools.get(adapter)?.warm(count, signal),

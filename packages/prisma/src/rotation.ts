@@ -4,6 +4,7 @@ import {
   type FlusherEvents,
   type FlushOptions,
   type FlushReport,
+  type HoldOptions,
   type Listener,
   type Options,
 } from '@periodic-flush/core'
@@ -13,7 +14,7 @@ import { adapterDriver } from './driver.ts'
 /** The flusher of a Prisma client: the same object for as long as the client lives, across `$disconnect`. */
 export type PrismaFlusher = Pick<
   Flusher<SqlDriverAdapter>,
-  'name' | 'closed' | 'stats' | 'on' | 'pause' | 'resume' | 'close' | typeof Symbol.asyncDispose
+  'name' | 'closed' | 'stats' | 'on' | 'pause' | 'resume' | 'hold' | 'distrust' | 'close' | typeof Symbol.asyncDispose
 >
 
 /**
@@ -86,6 +87,14 @@ export class Rotation implements PrismaFlusher {
 
   resume(): void {
     this.#flusher.resume()
+  }
+
+  hold(options?: HoldOptions): Promise<FlushReport> {
+    return this.#flusher.hold(options)
+  }
+
+  distrust(reason: string): void {
+    this.#flusher.distrust(reason)
   }
 
   close(options?: { readonly deadlineMs?: number }): Promise<void> {

@@ -1,0 +1,167 @@
+import { backoff } from './backoff.ts'
+import type { Clock, Timer } from './clock.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { Trigger, TriggerRequest, Watched } from './trigger.ts'
+
+/** What a watch needs of its flusher. */
+export interface WatchedFlusher extends Pick<Watched, 'endpoints' | 'peers' | 'writable'> {
+  /** Flushes; rejects if that fails. */
+  flush(request: TriggerRequest): Promise<unknown>
+  /** A trigger could not do its work. */
+  failed(trigger: string, error: unknown): void
+}
+
+/** The first retry of a flush that a trigger asked for comes after at most this long. */
+const FIRST_RETRY_MS = 250
+const LONGEST_RETRY_MS = 30_000
+
+/**
+ * The triggers of one client while they watch it.
+ *
+ * Each has a gap of its own, so that a storm of errors does not put off what a name look-up has found. All share the
+ * retry: whichever flush succeeds ends it.
+ */
+export class Watch {
+  readonly #options: Pick<ResolvedOptions, 'name' | 'triggers' | 'minGapMs'>
+  readonly #clock: Clock
+  readonly #random: () => number
+  readonly #flusher: WatchedFlusher
+  readonly #suspicious = new Set<(suspicion: string) => void>()
+  #stops: (() => void)[] = []
+  #retry: { readonly request: TriggerRequest; readonly timer: Timer } | undefined
+  #failures = 0
+
+  constructor(
+    options: Pick<ResolvedOptions, 'name' | 'triggers' | 'minGapMs'>,
+    clock: Clock,
+    random: () => number,
+    flusher: WatchedFlusher,
+  ) {
+    this.#options = options
+    this.#clock = clock
+    this.#random = random
+    this.#flusher = flusher
+  }
+
+  /** Starts every trigger. One that fails says so in an event: this runs on the way of a query. */
+  start(): void {
+    this.stop()
+    this.#stops = this.#options.triggers.flatMap((trigger) => {
+      try {
+        return this.#started(trigger)
+      } catch (error) {
+        this.#flusher.failed(trigger.name, error)
+        return []
+      }
+    })
+  }
+
+  stop(): void {
+    const stops = this.#stops
+    this.#stops = []
+    this.succeeded()
+    this.#suspicious.clear()
+    for (const stop of stops) stop()
+  }
+
+  /** A flush has succeeded, whoever asked for it. */
+  succeeded(): void {
+    this.#retry?.timer.cancel()
+    this.#retry = undefined
+    this.#failures = 0
+  }
+
+  /** An error has said this about the server of the current client. */
+  suspect(suspicion: string): void {
+    for (const listener of this.#suspicious) listener(suspicion)
+  }
+
+  #started(trigger: Trigger): (() => void)[] {
+    const flusher = this.#flusher
+    const gap = new Gap(this.#options.minGapMs, this.#clock, (request) => this.#flush(request))
+    const watched: Watched = {
+      name: this.#options.name,
+      clock: this.#clock,
+      random: this.#random,
+      flush: (request) => gap.ask(request),
+      endpoints: () => flusher.endpoints(),
+      peers: () => flusher.peers(),
+      writable: () => flusher.writable(),
+      onSuspicion: (listener) => {
+        this.#suspicious.add(listener)
+        return () => void this.#suspicious.delete(listener)
+      },
+      failed: (error) => flusher.failed(trigger.name, error),
+    }
+    return [trigger.start(watched), () => gap.end()]
+  }
+
+  /** A flush that fails has said so in an event. */
+  #flush(request: TriggerRequest): void {
+    const watching = this.#stops
+    this.#flusher.flush(request).catch(() => {
+      if (this.#stops !== watching) return
+      const ms = backoff(++this.#failures, FIRST_RETRY_MS, LONGEST_RETRY_MS, this.#random)
+      this.#retry?.timer.cancel()
+      const all = both(this.#retry?.request, request)
+      this.#retry = {
+        request: all,
+        timer: this.#clock.after(ms, false, () => {
+          this.#retry = undefined
+          this.#flush(all)
+        }),
+      }
+    })
+  }
+}
+
+/** Two requests that make one flush. */
+function both(a: TriggerRequest | undefined, b: TriggerRequest): TriggerRequest {
+  if (a === undefined) return b
+  const reason = a.reason === b.reason ? a.reason : `${a.reason}, ${b.reason}`
+  return { reason, abandoned: a.abandoned === true || b.abandoned === true }
+}
+
+/** Keeps the requests of one trigger apart. */
+class Gap {
+  readonly #ms: number
+  readonly #clock: Clock
+  readonly #flush: (request: TriggerRequest) => void
+  /** When the last request was passed on, or the one that is put off will be. */
+  #last = Number.NEGATIVE_INFINITY
+  #putOff: TriggerRequest | undefined
+  #timer: Timer | undefined
+  #ended = false
+
+  constructor(ms: number, clock: Clock, flush: (request: TriggerRequest) => void) {
+    this.#ms = ms
+    this.#clock = clock
+    this.#flush = flush
+  }
+
+  ask(request: TriggerRequest): void {
+    if (this.#ended) return
+    if (this.#putOff !== undefined) {
+      this.#putOff = both(this.#putOff, request)
+      return
+    }
+    const now = this.#clock.now()
+    const wait = this.#last + this.#ms - now
+    this.#last = now + Math.max(0, wait)
+    if (wait <= 0) {
+      this.#flush(request)
+      return
+    }
+    this.#putOff = request
+    this.#timer = this.#clock.after(wait, false, () => {
+      const all = this.#putOff ?? request
+      this.#putOff = undefined
+      this.#flush(all)
+    })
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#timer?.cancel()
+  }
+}

@@ -1,0 +1,104 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { wakefulNow } from '../src/clock.ts'
+import { createFlusher, type Flusher } from '../src/flusher.ts'
+import type { Options } from '../src/options.ts'
+import { startPeriodicFlush } from '../src/periodic-flush.ts'
+import { closeBy, ManualClock, settled } from './manual-clock.ts'
+import { type FakeClient, holder, ScriptedDriver } from './scripted-driver.ts'
+
+test('after a sleep longer than the interval, the first callers wait for one flush, whatever wakes first', async () => {
+  const { clock, driver, flusher } = await setUp({ intervalMs: 30_000 })
+  clock.sleep(60_000)
+  const first = flusher.acquire(holder())
+  const second = flusher.acquire(holder())
+  expect(flusher.stats().waiting).toBe(2)
+  expect((await first).client.id).toBe(2)
+  expect((await second).client.id).toBe(2)
+  expect(driver.transcript).toEqual(['open 1', 'open 2', 'check 2', 'close 1'])
+  expect((await flusher.acquire(holder())).client.id).toBe(2)
+})
+
+test('where the late timer fires first, callers wait for its flush', async () => {
+  const { clock, driver, flusher } = await setUp({ intervalMs: 30_000 })
+  const stuck = await flusher.acquire(holder())
+  clock.sleep(60_000)
+  let opened = () => {}
+  driver.onOpen = () => new Promise<void>((resolve) => (opened = resolve))
+  await clock.advance(0)
+  const lease = flusher.acquire(holder())
+  expect(flusher.stats().waiting).toBe(1)
+  driver.onOpen = () => {}
+  opened()
+  expect((await lease).client.id).toBe(2)
+  stuck.release()
+})
+
+test('a timer that is merely late wakes nobody', async () => {
+  const { clock, flusher } = await setUp({ intervalMs: 30_000 })
+  clock.sleep(30_900)
+  const lease = flusher.tryAcquire(holder())
+  expect(lease?.client.id).toBe(1)
+})
+
+test('where no fresh client can be opened after a sleep, the old one serves on', async () => {
+  const { clock, driver, flusher } = await setUp({ intervalMs: 30_000 })
+  clock.sleep(60_000)
+  driver.onOpen = () => Promise.reject(new Error('no route'))
+  expect((await flusher.acquire(holder())).client.id).toBe(1)
+})
+
+test('a sleep during a pause, or without a timer, is nothing to this', async () => {
+  const { clock, flusher } = await setUp({ intervalMs: 30_000 })
+  flusher.pause()
+  clock.sleep(600_000)
+  expect(flusher.tryAcquire(holder())?.client.id).toBe(1)
+})
+
+test('with no timer at all, maxAgeMs does the same', async () => {
+  const { clock, flusher } = await setUp({ intervalMs: false, maxAgeMs: 10_000 })
+  expect(clock.timers).toBe(0)
+  clock.sleep(10_001)
+  expect((await flusher.acquire(holder())).client.id).toBe(2)
+})
+
+test('targets of a shared timer wake too', async () => {
+  const { clock, flusher } = await setUp({ intervalMs: false })
+  const target = { $flush: flusher.flush.bind(flusher), $flusher: flusher }
+  const running = startPeriodicFlush({ intervalMs: 30_000, jitter: 0, targets: [target] }, clock)
+  clock.sleep(60_000)
+  await clock.advance(0)
+  await settled()
+  expect((await flusher.acquire(holder())).client.id).toBeGreaterThan(1)
+  running.stop()
+})
+
+test('of two clocks the larger step counts, but no correction of the wall clock', () => {
+  let monotonic = 0
+  let wall = 1_000_000
+  const now = wakefulNow(
+    () => monotonic,
+    () => wall,
+  )
+  const step = (a: number, b: number) => {
+    monotonic += a
+    wall += b
+    return now()
+  }
+  expect(step(10, 10)).toBe(10)
+  // Coarser, corrected, set back: the monotonic clock counts.
+  expect(step(10, 11)).toBe(20)
+  expect(step(10, 1_000)).toBe(30)
+  expect(step(10, -3_600_000)).toBe(40)
+  // The machine slept.
+  expect(step(10, 60_000)).toBe(60_040)
+  expect(step(10, 10)).toBe(60_050)
+})
+
+async function setUp(options: Options<FakeClient>) {
+  const clock = new ManualClock()
+  const driver = new ScriptedDriver()
+  const flusher: Flusher<FakeClient> = createFlusher(driver, { jitter: 0, ...options }, { clock })
+  onTestFinished(() => closeBy(clock, flusher))
+  await flusher.run('query', async () => undefined)
+  return { clock, driver, flusher }
+}

@@ -1,0 +1,280 @@
+import dns from 'node:dns'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import type { Endpoint } from '../src/driver.ts'
+import { createFlusher } from '../src/flusher.ts'
+import { type NameMovedOptions, nameMoved } from '../src/triggers/name-moved.ts'
+import { closeBy, ManualClock } from './manual-clock.ts'
+import { type FakeClient, ScriptedDriver } from './scripted-driver.ts'
+
+const BLUE = '10.0.0.1'
+const GREEN = '10.0.0.2'
+
+test('flushes when a socket is connected to an address that is no longer in the answer, and once more when settled', async () => {
+  const { clock, names, swaps, driver } = await watching()
+  await clock.advance(1_000)
+  expect(swaps).toEqual([])
+  names.db = [GREEN]
+  driver.peers_ = [`${GREEN}:5432`]
+  await clock.advance(100)
+  expect(swaps).toEqual(['name moved'])
+  await clock.advance(900)
+  expect(swaps).toEqual(['name moved'])
+  await clock.advance(100)
+  expect(swaps).toEqual(['name moved', 'name settled'])
+  await clock.advance(60_000)
+  expect(swaps).toHaveLength(2)
+})
+
+test('an answer that grows or changes its order is no move: the addresses in use are still in it', async () => {
+  const { clock, names, swaps } = await watching()
+  await clock.advance(1_000)
+  names.db = [GREEN, BLUE]
+  await clock.advance(10_000)
+  expect(swaps).toEqual([])
+})
+
+test('answers that flap are one move: no flush for an address that was there a moment ago', async () => {
+  const { clock, names, swaps, driver } = await watching()
+  await clock.advance(1_000)
+  driver.peers_ = [`${GREEN}:5432`]
+  for (let n = 0; n < 20; n++) {
+    names.db = n % 2 === 0 ? [GREEN] : [BLUE]
+    await clock.advance(300)
+  }
+  expect(swaps).toEqual(['name moved'])
+  names.db = [GREEN]
+  await clock.advance(1_100)
+  expect(swaps).toEqual(['name moved', 'name settled'])
+})
+
+test('a socket that a flicker stranded is found: what counts is where it is really connected to', async () => {
+  const { clock, names, swaps, driver } = await watching()
+  await clock.advance(1_000)
+  names.db = [GREEN]
+  // The fresh client's own look-up still gives the old address.
+  await clock.advance(100)
+  expect(swaps).toEqual(['name moved'])
+  driver.peers_ = [`${GREEN}:5432`]
+  await clock.advance(1_000)
+  expect(swaps).toEqual(['name moved', 'name moved', 'name settled'])
+  expect(driver.clients.at(-1)?.peers).toEqual([`${GREEN}:5432`])
+})
+
+test('while answers do not settle, an address that has been gone for settleMs is left all the same', async () => {
+  const { clock, names, swaps, driver } = await watching()
+  await clock.advance(1_000)
+  driver.peers_ = [`${BLUE}:5432`]
+  names.db = [GREEN]
+  await clock.advance(100)
+  for (let n = 0; n < 12; n++) {
+    names.db = n % 2 === 0 ? [GREEN] : ['10.0.0.3']
+    await clock.advance(100)
+  }
+  expect(swaps).toEqual(['name moved', 'name moved'])
+})
+
+test('an address that no answer ever has, such as a proxy’s, is left to itself after one move', async () => {
+  const { clock, swaps } = await watching({}, { peers: ['192.168.0.9:6432'] })
+  await clock.advance(60_000)
+  expect(swaps).toEqual(['name moved', 'name settled'])
+})
+
+const failures: [string, () => unknown][] = [
+  ['NXDOMAIN', () => Promise.reject(Object.assign(new Error('not found'), { code: 'ENOTFOUND' }))],
+  ['SERVFAIL', () => Promise.reject(Object.assign(new Error('servfail'), { code: 'ESERVFAIL' }))],
+  [
+    'a look-up that throws',
+    () => {
+      throw new Error('no resolver')
+    },
+  ],
+  ['an answer that is none', async () => undefined],
+]
+
+test.each(failures)('%s is no change, is told once, and the watch goes on', async (_, lookup) => {
+  let broken = false
+  let address = BLUE
+  const { clock, swaps, told, driver } = await watching({
+    lookup: () => (broken ? (lookup() as never) : answered([address])),
+  })
+  await clock.advance(1_000)
+  broken = true
+  await clock.advance(5_000)
+  expect(swaps).toEqual([])
+  expect(told).toEqual(['name-moved'])
+  broken = false
+  address = GREEN
+  driver.peers_ = [`${GREEN}:5432`]
+  await clock.advance(100)
+  expect(swaps).toEqual(['name moved'])
+})
+
+test('an empty answer is no change', async () => {
+  const { clock, names, swaps, told } = await watching()
+  await clock.advance(1_000)
+  names.db = []
+  await clock.advance(5_000)
+  expect(swaps).toEqual([])
+  expect(told).toEqual([])
+})
+
+test('a look-up that never returns is the only one for its name; other names and the end of the watch do not wait', async () => {
+  const asked: string[] = []
+  const { clock, flusher, swaps } = await watching(
+    {
+      lookup: (host) => {
+        asked.push(host)
+        return host === 'hung' ? new Promise(() => {}) : answered([BLUE])
+      },
+    },
+    { hosts: ['hung', 'db'] },
+  )
+  await clock.advance(5_000)
+  expect(asked.filter((host) => host === 'hung')).toHaveLength(1)
+  expect(asked.filter((host) => host === 'db').length).toBeGreaterThan(40)
+  expect(swaps).toEqual([])
+  await flusher.close()
+  expect(clock.timers).toBe(0)
+})
+
+test('of several hosts, an address may be any one’s', async () => {
+  const { clock, names, swaps, driver } = await watching({}, { hosts: ['db', 'other'] })
+  names.other = [GREEN]
+  await clock.advance(1_000)
+  names.db = [GREEN]
+  names.other = [BLUE]
+  await clock.advance(1_000)
+  expect(swaps).toEqual([])
+  names.other = [GREEN]
+  driver.peers_ = [`${GREEN}:5432`]
+  await clock.advance(100)
+  expect(swaps).toEqual(['name moved'])
+})
+
+test('a host that is given as an address beside a name is where a socket may be', async () => {
+  const peers = [`${BLUE}:5432`, '[::1]:5432']
+  const { clock, swaps } = await watching({}, { hosts: ['db', '[::1]'], peers })
+  await clock.advance(5_000)
+  expect(swaps).toEqual([])
+})
+
+test('addresses and Unix sockets are not looked up', async () => {
+  const hosts = ['10.0.0.1', '::1', '[::1]', '/var/run/postgresql', '@abstract', '']
+  const asked: string[] = []
+  const lookup = (host: string) => {
+    asked.push(host)
+    return answered([GREEN])
+  }
+  const { clock, swaps } = await watching({ lookup }, { hosts })
+  await clock.advance(5_000)
+  expect(asked).toEqual([])
+  expect(swaps).toEqual([])
+})
+
+test('nothing is looked up while nothing is connected, nor during a pause', async () => {
+  let asked = 0
+  const lookup = () => {
+    asked++
+    return answered([BLUE])
+  }
+  const { clock, driver, flusher } = await watching({ lookup })
+  const [client] = driver.clients
+  if (client === undefined) throw new Error('no client')
+  client.connections = 0
+  await clock.advance(5_000)
+  expect(asked).toBe(0)
+  client.connections = 1
+  await clock.advance(100)
+  expect(asked).toBe(1)
+  flusher.pause()
+  await clock.advance(5_000)
+  expect(asked).toBe(1)
+})
+
+test('IPv6 and IPv4-mapped addresses are compared, not their spelling', async () => {
+  const peers = ['::ffff:10.0.0.1:5432', 'fe80::1%eth0:5432', 'FD00::1:5432']
+  const { clock, names, swaps, driver } = await watching({}, { peers })
+  names.db = [BLUE, 'fe80::1', 'fd00::1']
+  await clock.advance(5_000)
+  expect(swaps).toEqual([])
+  driver.peers_ = [`${BLUE}:5432`]
+  names.db = [BLUE, 'fe80::1']
+  await clock.advance(100)
+  expect(swaps).toEqual(['name moved'])
+})
+
+test('where the client does not tell its addresses, another answer is a move; endpoints may be given', async () => {
+  const { clock, names, swaps } = await watching({ endpoints: [{ host: 'db' }] }, { hosts: [], tells: false })
+  await clock.advance(1_000)
+  names.db = [GREEN]
+  await clock.advance(100)
+  expect(swaps).toEqual(['name moved'])
+  await clock.advance(1_000)
+  expect(swaps).toEqual(['name moved', 'name settled'])
+})
+
+test('by default it looks up as drivers do, all addresses, by whatever `dns.lookup` is at that moment', async () => {
+  const spy = vi.spyOn(dns, 'lookup').mockImplementation(((...args: unknown[]) => {
+    const [host, options, callback] = args as [string, object, (error: null, addresses: object[]) => void]
+    expect([host, options]).toEqual(['db', { all: true }])
+    callback(null, [{ address: GREEN, family: 4 }])
+  }) as never)
+  onTestFinished(() => spy.mockRestore())
+  const { clock, swaps } = await watching({ lookup: undefined as never })
+  await clock.advance(100)
+  expect(swaps).toEqual(['name moved'])
+})
+
+test('look-ups are spread by up to a tenth of the period', async () => {
+  const clock = new ManualClock()
+  const trigger = nameMoved({ pollMs: 1_000, lookup: () => answered([BLUE]), endpoints: [{ host: 'db' }] })
+  const random = () => 0.5
+  const flusher = createFlusher(new ScriptedDriver(), { intervalMs: false, triggers: [trigger] }, { clock, random })
+  onTestFinished(() => closeBy(clock, flusher))
+  await flusher.run('query', async () => undefined)
+  expect(clock.next).toBe(950)
+})
+
+test.each([
+  [{ pollMs: 0 }, RangeError],
+  [{ settleMs: Number.NaN }, RangeError],
+  [{ pollms: 1 }, TypeError],
+  [{ lookup: 'dns' }, TypeError],
+  [{ endpoints: ['db'] }, TypeError],
+])('nameMoved(%j) is refused at once', (options, kind) => {
+  expect(() => nameMoved(options as never)).toThrow(kind)
+})
+
+function answered(addresses: readonly string[]) {
+  return Promise.resolve(addresses.map((address) => ({ address, family: 4 })))
+}
+
+/** A flusher whose client is told `hosts`, is connected to `peers`, and whose names a test moves. */
+async function watching(
+  options: NameMovedOptions = {},
+  { hosts = ['db'], peers = [`${BLUE}:5432`], tells = true } = {},
+) {
+  const names: { db: string[]; other?: string[] } = { db: [BLUE] }
+  const driver = Object.assign(new ScriptedDriver(), {
+    endpoints: (): Endpoint[] => hosts.map((host) => ({ host, port: 5432 })),
+  })
+  driver.peers_ = peers
+  if (!tells) Object.assign(driver, { peers: () => undefined })
+  const clock = new ManualClock()
+  const lookup = (host: string) => answered((host === 'db' ? names.db : names.other) ?? [])
+  const trigger = nameMoved({ pollMs: 100, settleMs: 1_000, lookup, ...options })
+  const flusher = createFlusher<FakeClient>(
+    driver,
+    { intervalMs: false, minGapMs: 0, triggers: [trigger] },
+    { clock, random: () => 0 },
+  )
+  onTestFinished(() => closeBy(clock, flusher))
+  const swaps: string[] = []
+  const told: string[] = []
+  flusher.on('swap', ({ reason }) => swaps.push(reason))
+  flusher.on('failed', ({ reason }) => told.push(reason))
+  await flusher.run('query', async (client) => {
+    client.connections = 1
+  })
+  return { clock, driver, flusher, names, swaps, told }
+}

@@ -1,0 +1,234 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { PeriodicFlushError } from '../src/errors.ts'
+import { createFlusher } from '../src/flusher.ts'
+import type { Options } from '../src/options.ts'
+import { flushAll } from '../src/target.ts'
+import type { Trigger, Watched } from '../src/trigger.ts'
+import { failover } from '../src/triggers/failover.ts'
+import { signal } from '../src/triggers/signal.ts'
+import { closeBy, ManualClock, settled } from './manual-clock.ts'
+import { type FakeClient, holder, ScriptedDriver } from './scripted-driver.ts'
+
+test('each trigger has a gap of its own, so that a storm from one does not put off another', async () => {
+  const a = new Alarm('a')
+  const b = new Alarm('b')
+  const { clock, flusher } = await started({ triggers: [a, b] })
+  for (let n = 0; n < 100; n++) a.watched.flush({ reason: 'a' })
+  await settled()
+  expect(flusher.stats().generation).toBe(2)
+  await clock.advance(300)
+  b.watched.flush({ reason: 'b' })
+  await settled()
+  expect(flusher.stats().generation).toBe(3)
+  await clock.advance(700)
+  expect(flusher.stats().generation).toBe(4)
+  await clock.advance(10_000)
+  expect(flusher.stats().generation).toBe(4)
+})
+
+test('requests that are put off together are one, and abandon the old server if one of them does', async () => {
+  const a = new Alarm('a')
+  const { clock, flusher, driver } = await started({ triggers: [a], deadlineMs: 100 })
+  a.watched.flush({ reason: 'first' })
+  await settled()
+  const lease = await flusher.acquire(holder())
+  const reasons: string[] = []
+  flusher.on('swap', ({ reason }) => reasons.push(reason))
+  a.watched.flush({ reason: 'second' })
+  a.watched.flush({ reason: 'third', abandoned: true })
+  await clock.advance(1_100)
+  expect(reasons).toEqual(['second, third'])
+  expect(driver.transcript).toContain(`cut ${lease.client.id}`)
+})
+
+test('a flush that a trigger asked for is tried again until one succeeds, with backoff', async () => {
+  const a = new Alarm('a')
+  const { clock, flusher, driver } = await started({ triggers: [a] })
+  driver.onOpen = () => Promise.reject(new Error('no route'))
+  a.watched.flush({ reason: 'a' })
+  await settled()
+  const waits: (number | undefined)[] = []
+  for (let n = 0; n < 9; n++) {
+    waits.push(clock.next)
+    await clock.advance(clock.next ?? 0)
+  }
+  expect(waits).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000])
+  driver.onOpen = () => {}
+  await clock.advance(30_000)
+  expect(flusher.stats()).toMatchObject({ flushes: 1 })
+  expect(clock.timers).toBe(0)
+})
+
+test('whichever flush succeeds first ends the tries of the others', async () => {
+  const a = new Alarm('a')
+  const { clock, flusher, driver } = await started({ triggers: [a] })
+  driver.onOpen = () => Promise.reject(new Error('no route'))
+  a.watched.flush({ reason: 'a' })
+  await settled()
+  expect(clock.timers).toBe(1)
+  driver.onOpen = () => {}
+  await flusher.flush()
+  expect(clock.timers).toBe(0)
+})
+
+test('a pause ends the tries, and what a trigger asks for during it is not done later', async () => {
+  const a = new Alarm('a')
+  const { clock, flusher, driver } = await started({ triggers: [a] })
+  driver.onOpen = () => Promise.reject(new Error('no route'))
+  a.watched.flush({ reason: 'a' })
+  await settled()
+  flusher.pause()
+  expect(clock.timers).toBe(0)
+  a.watched.flush({ reason: 'a' })
+  await clock.advance(60_000)
+  expect(driver.clients).toHaveLength(2)
+})
+
+test('a trigger that cannot start, or fails later, says so in an event and disturbs nobody', async () => {
+  const broken = {
+    name: 'broken',
+    start: () => {
+      throw new Error('redis://app:secret@bus is down')
+    },
+  }
+  const a = new Alarm('a')
+  const clock = new ManualClock()
+  const flusher = createFlusher(new ScriptedDriver(), { intervalMs: false, triggers: [broken, a] }, { clock })
+  onTestFinished(() => closeBy(clock, flusher))
+  const told: unknown[] = []
+  flusher.on('failed', ({ reason, step, error }) => told.push([reason, step, String(error)]))
+  await use(flusher)
+  a.watched.failed(new Error('lost'))
+  expect(told).toEqual([
+    ['broken', 'trigger', 'Error: redis://***@bus is down'],
+    ['a', 'trigger', 'Error: lost'],
+  ])
+})
+
+test('failover flushes for an error that the driver suspects, and leaves that error as it is', async () => {
+  const { flusher } = await started({ triggers: [failover()] })
+  const error = new Error('terminating connection')
+  await expect(flusher.run('query', () => Promise.reject(error))).rejects.toBe(error)
+  await settled()
+  expect(flusher.stats().generation).toBe(1)
+  const lost = suspicious('lost')
+  await expect(flusher.run('query', () => Promise.reject(lost))).rejects.toBe(lost)
+  await settled()
+  expect(flusher.stats().generation).toBe(2)
+})
+
+test('failover takes no notice of a generation that has been replaced already, nor of what was cut', async () => {
+  const { flusher } = await started({ triggers: [failover()], minGapMs: 0 })
+  const old = await flusher.acquire(holder())
+  await flusher.flush({ wait: 'swapped' })
+  flusher.failed(old.client, suspicious('lost'))
+  flusher.failed(flusher.current() as FakeClient, new PeriodicFlushError('CUT', 'lost'))
+  await settled()
+  expect(flusher.stats().generation).toBe(2)
+})
+
+test('failover asks the server after a read-only error, once for all that come meanwhile', async () => {
+  const answers: boolean[] = [true, false]
+  const asked: number[] = []
+  const driver = Object.assign(suspecting(), {
+    writable: async ({ id }: FakeClient) => {
+      asked.push(id)
+      return answers.shift() ?? true
+    },
+  })
+  const { flusher, clock } = await started({ triggers: [failover()], deadlineMs: 50 }, driver)
+  const straggler = await flusher.acquire(holder())
+  for (let n = 0; n < 5; n++) flusher.failed(straggler.client, suspicious('read-only'))
+  await settled()
+  expect(asked).toEqual([1])
+  expect(flusher.stats().generation).toBe(1)
+  flusher.failed(straggler.client, suspicious('read-only'))
+  await settled()
+  expect(flusher.stats().generation).toBe(2)
+  await clock.advance(50)
+  // Abandoned: a demoted server's stragglers are cut.
+  expect(driver.transcript).toContain('cut 1')
+})
+
+test('a signal flushes every client with one listener of the process, which goes with the last of them', async () => {
+  const before = process.listenerCount('SIGUSR2')
+  const trigger = signal('SIGUSR2')
+  const all = await Promise.all(Array.from({ length: 12 }, () => started({ triggers: [trigger] })))
+  expect(process.listenerCount('SIGUSR2')).toBe(before + 1)
+  process.emit('SIGUSR2', 'SIGUSR2')
+  await settled()
+  expect(all.map(({ flusher }) => flusher.stats().generation)).toEqual(all.map(() => 2))
+  await Promise.all(all.map(({ flusher }) => flusher.close()))
+  expect(process.listenerCount('SIGUSR2')).toBe(before)
+})
+
+test.each([
+  ['SIGKILL', RangeError],
+  ['SIGNONE', RangeError],
+  ['toString', RangeError],
+  [12, TypeError],
+] as const)('signal(%j) is refused at once', (name, kind) => {
+  const make = () => signal(name as NodeJS.Signals)
+  expect(make).toThrow(kind)
+  expect(make).toThrow("Expected the name of a signal, such as 'SIGUSR2', got")
+})
+
+test('flushAll without targets flushes every client that is in use, and reports each', async () => {
+  const one = await started({ name: 'one' })
+  const two = await started({ name: 'two' })
+  const unused = createFlusher(new ScriptedDriver(), { intervalMs: false, name: 'unused' })
+  const closed = await started({ name: 'closed' })
+  await closed.flusher.close()
+  two.driver.onOpen = () => Promise.reject(new Error('no route'))
+  await expect(flushAll()).resolves.toMatchObject([
+    { name: 'one', status: 'flushed', report: { generation: 2 } },
+    { name: 'two', status: 'failed', error: { code: 'OPEN_FAILED' } },
+  ])
+  expect(unused.stats().state).toBe('idle')
+  expect(one.flusher.stats().generation).toBe(2)
+})
+
+/** A trigger that a test sets off. */
+class Alarm implements Trigger {
+  readonly name: string
+  watched!: Watched
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  start(watched: Watched): () => void {
+    this.watched = watched
+    return () => {}
+  }
+}
+
+class Suspicious extends Error {
+  readonly suspicion: string
+
+  constructor(suspicion: string) {
+    super(`the server is ${suspicion}`)
+    this.suspicion = suspicion
+  }
+}
+
+function suspicious(suspicion: string): Error {
+  return new Suspicious(suspicion)
+}
+
+function suspecting() {
+  const suspect = (error: unknown) => (error instanceof Suspicious ? error.suspicion : undefined)
+  return Object.assign(new ScriptedDriver(), { suspect })
+}
+
+async function started(options: Options<FakeClient>, driver = suspecting()) {
+  const clock = new ManualClock()
+  const flusher = createFlusher(driver, { intervalMs: false, ...options }, { clock, random: () => 0 })
+  onTestFinished(() => closeBy(clock, flusher))
+  await use(flusher)
+  return { clock, flusher, driver }
+}
+
+async function use(flusher: ReturnType<typeof createFlusher<FakeClient>>): Promise<void> {
+  await flusher.run('query', async () => undefined)
+}
