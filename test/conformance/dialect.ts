@@ -27,6 +27,8 @@ export interface Dialect {
   readonly servedBy: string
   /** Makes connections to the database that are opened from now on read-only, or no longer. */
   readonly readOnly: (server: Server, database: string, on: boolean) => Promise<unknown>
+  /** The URL of an account that a read-only server refuses to write for. */
+  readonly writer: (server: Server, database: string) => Promise<string>
   /** Runs for a minute. */
   readonly sleep: string
   /** One row with a column of every common type. */
@@ -42,6 +44,7 @@ export const postgresql: Dialect = {
   servedBy: 'select host(inet_server_addr())',
   readOnly: (server, database, on) =>
     server.query(`alter database ${database} set default_transaction_read_only = ${on}`),
+  writer: async (server, database) => server.url({ database }),
   sleep: 'select pg_sleep(60)',
   everyType: `select 1::int2 as int2, 2::int4 as int4, 9007199254740993::int8 as int8, 1.5::float8 as float8,
     12345678901234567890.123::numeric as numeric, true as bool, 'text'::text as text, null::text as nothing,
@@ -58,6 +61,12 @@ export const mariadb: Dialect = {
   connectionId: 'select connection_id()',
   servedBy: 'select @@bind_address',
   readOnly: (server, _, on) => server.query(`set global read_only = ${on}`),
+  async writer(server, database) {
+    // An administrator may write all the same.
+    await server.query(`create user if not exists writer identified by 'writes'`)
+    await server.query(`grant all on ${database}.* to writer`)
+    return Object.assign(new URL(server.url({ database })), { username: 'writer', password: 'writes' }).href
+  },
   sleep: 'select sleep(60)',
   everyType: `select cast(2 as signed) as an_integer, 9007199254740993 as a_big_one, 1.5e0 as a_double,
     cast(12345678901234567890.123 as decimal(30, 3)) as a_decimal, true as a_bool, 'text' as a_text, null as nothing,

@@ -14,7 +14,7 @@ export interface Client extends Runner {
   /** The client's own way to end it all. */
   end(): Promise<void>
   readonly $flush: (options?: FlushOptions) => Promise<FlushReport>
-  readonly $flusher: Pick<Flusher<never>, 'name' | 'stats' | 'on' | 'pause' | 'resume' | 'close'>
+  readonly $flusher: Pick<Flusher<never>, 'name' | 'stats' | 'on' | 'pause' | 'resume' | 'hold' | 'close'>
 }
 
 /** How a behaviour wants its client opened. */

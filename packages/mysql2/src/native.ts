@@ -12,12 +12,25 @@ export interface Command extends EventEmitter {
   onResult?: (error: unknown) => void
 }
 
+/** What the server sends, as far as this package reads it. */
+export interface Packet {
+  isError(): boolean
+  asError(encoding?: string): Error
+  /** Lets it be read once more. */
+  reset(): void
+}
+
 /** A connection of the callback flavour, as far as this package touches it. */
 export interface Connection extends EventEmitter {
   readonly config: { gracefulEnd?: boolean }
   readonly stream: Duplex
   release(): void
   end(): void
+  readonly clientEncoding?: string
+  /** Gets every packet that the server sends; undefined where a command starts. */
+  handlePacket: (packet?: Packet) => void
+  /** Tells whatever runs on it, or waits, that the connection is lost. */
+  _notifyError: (error: unknown) => void
   addCommand: (command: Command) => Command
   /** What takes the place of `addCommand` once the connection is closed. */
   _addCommandClosedState: (command: Command) => Command

@@ -4,6 +4,9 @@ import { Sockets } from './sockets.ts'
 /** Hears of what happens to the connections of a pool. */
 export type Forward = (event: 'connection' | 'acquire' | 'release', connection: Connection) => void
 
+/** Hears of whatever fails on a connection, whoever hears of it besides. */
+export type Failed = (error: unknown) => void
+
 /** How one connection stands. */
 interface Standing {
   state: 'idle' | 'busy' | 'lost'
@@ -16,10 +19,12 @@ export class OpenedPool {
   readonly native: NativePool
   readonly sockets: Sockets
   readonly #connections = new Map<Connection, Standing>()
+  readonly #failed: Failed
   #retiring = false
 
-  constructor(native: NativePool, forward: Forward) {
+  constructor(native: NativePool, forward: Forward, failed: Failed) {
     this.native = native
+    this.#failed = failed
     this.sockets = new Sockets(native.config.connectionConfig)
     // Core queues. All that waits here is who comes while a connection that was given back is being reset.
     native.config.waitForConnections = true
@@ -49,6 +54,7 @@ export class OpenedPool {
       const standing = connection && this.#connections.get(connection)
       if (standing?.state === 'busy') standing.over = over
       else over()
+      if (connection === undefined) this.#failed(error)
       callback(error, connection)
     })
   }
@@ -124,7 +130,25 @@ export class OpenedPool {
     connection.once('end', lose)
     // Also so that an error with nobody left to hear it does not end the process.
     connection.on('error', lose)
+    this.#watchErrors(connection)
     connection.stream.once('close', lose)
+  }
+
+  /** Some statements have nobody but their owner to hear of their error: all errors come in packets, or end it all. */
+  #watchErrors(connection: Connection): void {
+    const handle = connection.handlePacket
+    const notify = connection._notifyError
+    connection._notifyError = (error) => {
+      this.#failed(error)
+      notify.call(connection, error)
+    }
+    connection.handlePacket = (packet) => {
+      if (packet?.isError()) {
+        this.#failed(packet.asError(connection.clientEncoding))
+        packet.reset()
+      }
+      handle.call(connection, packet)
+    }
   }
 
   /** All ways back lead through `releaseConnection`: release, destroy, end, and the loss of the connection. */

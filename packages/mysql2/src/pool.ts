@@ -10,7 +10,7 @@ import { mysql2Driver } from './driver.ts'
 import { FacadePool } from './facade-pool.ts'
 import { Factory } from './factory.ts'
 import type { AnyPool } from './native.ts'
-import { OpenedPool } from './opened-pool.ts'
+import { type Forward, OpenedPool } from './opened-pool.ts'
 import { Settings } from './settings.ts'
 
 /** A pool that is flushed: what the factory returned, plus two members. */
@@ -60,7 +60,8 @@ function flushing<Pool extends AnyPool>(
   const known = new WeakMap<Pool, OpenedPool>()
   const factory = new Factory(make, first, (pool, native) => {
     settings.applyTo(native)
-    known.set(pool, new OpenedPool(native, (event, connection) => facade.emit(event, connection)))
+    const forward: Forward = (event, connection) => facade.emit(event, connection)
+    known.set(pool, new OpenedPool(native, forward, (error) => flusher.failed(pool, error)))
   })
   const settings = new Settings(factory.first)
   const opened = (pool: Pool): OpenedPool => {

@@ -1,4 +1,4 @@
-import type { Lease, LeaseKind } from '@periodic-flush/core'
+import type { Flusher, Lease, LeaseKind } from '@periodic-flush/core'
 import type { Pool, PoolClient } from 'pg'
 import type { Settle } from './pooled-query.ts'
 import { isSubmittable, refuse } from './submittable.ts'
@@ -15,12 +15,14 @@ const nothing = (): void => {}
  * What is handed out is the pool's own client with a `release` that ends the lease too.
  */
 export class Checkout implements Use {
+  readonly #flusher: Flusher<Pool>
   readonly #kind: LeaseKind
   readonly #connected: Connected
   #client: PoolClient | undefined
   #cut: Error | undefined
 
-  constructor(kind: LeaseKind, connected: Connected) {
+  constructor(flusher: Flusher<Pool>, kind: LeaseKind, connected: Connected) {
+    this.#flusher = flusher
     this.#kind = kind
     this.#connected = connected
   }
@@ -38,6 +40,7 @@ export class Checkout implements Use {
       // The caller has been told.
       if (this.#cut !== undefined) return done?.(true)
       if (client === undefined) {
+        this.#flusher.failed(lease.client, error)
         lease.release()
         return this.#connected(error, undefined, nothing)
       }

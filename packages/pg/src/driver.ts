@@ -1,8 +1,7 @@
 import type { Driver } from '@periodic-flush/core'
 import type { Pool } from 'pg'
 import { OwnedPool } from './owned-pool.ts'
-
-const LOST = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
+import { suspect } from './suspect.ts'
 
 const WRITABLE = `select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as writable`
 
@@ -24,13 +23,18 @@ export function ownedPool(pool: Pool): OwnedPool {
  *
  * @param factory makes a new pool at each call.
  * @param prepare is called with each new pool, before anything connects.
+ * @param failed is called with whatever fails on a connection.
  */
-export function pgDriver(factory: () => Pool | Promise<Pool>, prepare: (pool: Pool) => void): Driver<Pool> {
+export function pgDriver(
+  factory: () => Pool | Promise<Pool>,
+  prepare: (pool: Pool) => void,
+  failed: (pool: Pool, error: unknown) => void,
+): Driver<Pool> {
   const opened = (pool: Pool): Pool => {
     // One that is known already is core's to refuse.
     if (isOwned(pool)) return pool
     prepare(pool)
-    owned.set(pool, new OwnedPool(pool))
+    owned.set(pool, new OwnedPool(pool, (error) => failed(pool, error)))
     return pool
   }
   return {
@@ -60,15 +64,4 @@ export function pgDriver(factory: () => Pool | Promise<Pool>, prepare: (pool: Po
     },
     cut: (pool) => ownedPool(pool).cut(),
   }
-}
-
-/** What an error says about the server. */
-function suspect(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined
-  // What pg says of a lost connection has no code.
-  if (/^Connection terminated/.test(error.message)) return 'lost'
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  if (code === '25006') return 'read-only'
-  if (/^57P0[123]$/.test(code)) return 'shutdown'
-  return LOST.has(code) || /^08...$/.test(code) ? 'lost' : undefined
 }

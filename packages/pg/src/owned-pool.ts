@@ -16,8 +16,10 @@ export interface PgPool {
 }
 
 interface PgPoolClient {
+  /** Missing in pg-native. It tells of every error that the server sends, whoever asked. */
+  readonly connection?: { on(event: 'errorMessage', listener: (error: unknown) => void): unknown }
   release(destroy?: boolean): void
-  on(event: 'end' | 'error', listener: () => void): unknown
+  on(event: 'end' | 'error', listener: (error?: unknown) => void): unknown
 }
 
 interface PgPoolOptions {
@@ -56,7 +58,8 @@ export class OwnedPool {
   readonly #closings: (() => void)[] = []
   #endpoints: readonly Endpoint[] | undefined
 
-  constructor(pool: PgPool) {
+  /** @param failed is called with whatever fails on a connection, whoever hears of it besides. */
+  constructor(pool: PgPool, failed: (error: unknown) => void = () => {}) {
     this.pool = pool
     // With the password, which pg keeps out of sight by a property that a spread would miss.
     this.told = Object.defineProperties({ max: pool.options.max }, Object.getOwnPropertyDescriptors(pool.options))
@@ -67,7 +70,10 @@ export class OwnedPool {
     // An idle connection of a retired pool may die with nobody left to hear, and so may one that is checked out and is
     // cut: neither must end the process. Whoever waits on it hears of it all the same.
     pool.on('error', () => {})
-    pool.on('connect', (client) => client.on('error', () => {}))
+    pool.on('connect', (client) => {
+      client.on('error', failed)
+      client.connection?.on('errorMessage', failed)
+    })
   }
 
   get connections(): number {
@@ -132,7 +138,7 @@ export class OwnedPool {
 
   async #closeIdle(): Promise<void> {
     const client = await this.pool.connect()
-    const ended = new Promise<void>((resolve) => client.on('end', resolve))
+    const ended = new Promise<void>((resolve) => client.on('end', () => resolve()))
     client.release(true)
     await ended
   }

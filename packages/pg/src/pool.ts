@@ -72,6 +72,7 @@ class FacadePool extends NativePool {
     const driver = pgDriver(
       () => factory.open(),
       (pool) => this.#adopt(pool),
+      (pool, error) => this.#flusher.failed(pool, error),
     )
     this.#flusher = createFlusher(driver, options)
     this.#options = new StableOptions(() => this.#told)
@@ -151,11 +152,11 @@ class FacadePool extends NativePool {
   }
 
   #run(config: unknown, values: unknown, settle: Settle): void {
-    this.#begin(new PooledQuery(config, values, settle))
+    this.#begin(new PooledQuery(this.#flusher, config, values, settle))
   }
 
   #checkOut(kind: LeaseKind, connected: Connected): void {
-    this.#begin(new Checkout(kind, connected))
+    this.#begin(new Checkout(this.#flusher, kind, connected))
   }
 
   #begin(use: Use): void {

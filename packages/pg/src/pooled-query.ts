@@ -1,4 +1,4 @@
-import type { Lease } from '@periodic-flush/core'
+import type { Flusher, Lease } from '@periodic-flush/core'
 import type { Pool } from 'pg'
 import type { Use } from './turns.ts'
 
@@ -17,12 +17,14 @@ interface Queryable {
  */
 export class PooledQuery implements Use {
   readonly kind = 'query'
+  readonly #flusher: Flusher<Pool>
   readonly #config: unknown
   readonly #values: unknown
   /** Undefined once it has been called. */
   #settle: Settle | undefined
 
-  constructor(config: unknown, values: unknown, settle: Settle) {
+  constructor(flusher: Flusher<Pool>, config: unknown, values: unknown, settle: Settle) {
+    this.#flusher = flusher
     this.#config = config
     this.#values = values
     this.#settle = settle
@@ -31,6 +33,7 @@ export class PooledQuery implements Use {
   start(lease: Lease<Pool>): void {
     const pool = lease.client as Queryable
     pool.query(this.#config, this.#values, (error, result) => {
+      if (error) this.#flusher.failed(lease.client, error)
       lease.release()
       this.#end(error, result)
     })

@@ -12,6 +12,7 @@ function driven(config: PoolConfig = {}): { driver: Required<Driver<Pool>>; pool
   const driver = pgDriver(
     () => pool,
     () => {},
+    () => {},
   ) as Required<Driver<Pool>>
   driver.open(never)
   return { driver, pool }
@@ -119,6 +120,7 @@ describe('the driver', () => {
 describe('suspect', () => {
   const { suspect } = pgDriver(
     () => new pg.Pool(),
+    () => {},
     () => {},
   ) as Required<Driver<Pool>>
 

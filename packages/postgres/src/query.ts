@@ -145,6 +145,7 @@ export class Run implements Holder {
   failed(error: unknown): void {
     // After a cut the client has its own say about what it lost; the owner has been told.
     if (this.#lease === undefined) return
+    this.#flusher.failed(this.#lease.client, error)
     this.#release()
     this.#fail(error)
   }

@@ -10,10 +10,10 @@ abstract class Session<Result> implements Holder {
   protected readonly resolve: (value: Result) => void
   protected readonly reject: (error: unknown) => void
   protected lease: Lease<Client> | undefined
-  readonly #flusher: Flusher<Client>
+  protected readonly flusher: Flusher<Client>
 
   constructor(flusher: Flusher<Client>) {
-    this.#flusher = flusher
+    this.flusher = flusher
     let settle: [(value: Result) => void, (error: unknown) => void] = [noop, noop]
     this.result = new Promise((resolve, reject) => {
       settle = [resolve, reject]
@@ -35,9 +35,9 @@ abstract class Session<Result> implements Holder {
 
   start(): void {
     try {
-      const lease = this.#flusher.tryAcquire(this)
+      const lease = this.flusher.tryAcquire(this)
       if (lease !== undefined) this.#go(lease)
-      else this.#flusher.acquire(this).then((late) => this.#go(late), this.reject)
+      else this.flusher.acquire(this).then((late) => this.#go(late), this.reject)
     } catch (error) {
       this.reject(error)
     }
@@ -86,7 +86,10 @@ export class Transaction extends Session<unknown> {
     client.unsafe = unsafe
     ended.then(
       (value) => this.#settle(lease, () => this.resolve(value)),
-      (error: unknown) => this.#settle(lease, () => this.reject(error)),
+      (error: unknown) => {
+        this.flusher.failed(client, error)
+        this.#settle(lease, () => this.reject(error))
+      },
     )
   }
 
@@ -135,6 +138,7 @@ export class Reservation extends Session<Reserved> {
       },
       (error: unknown) => {
         opened.reservations -= 1
+        this.flusher.failed(lease.client, error)
         if (this.lease !== lease) return
         this.lease = undefined
         lease.release()

@@ -154,7 +154,7 @@ class FlushingAdapter implements SqlDriverAdapter {
   }
 
   async startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
-    const hold = new TransactionHold()
+    const hold = new TransactionHold((error) => this.#flusher.failed(lease.client, error))
     const lease = this.#flusher.tryAcquire(hold) ?? (await this.#flusher.acquire(hold))
     try {
       return new FlushingTransaction(await hold.race(lease.client.startTransaction(isolationLevel)), lease, hold)
@@ -180,6 +180,12 @@ class TransactionHold implements Holder {
   readonly kind = 'transaction'
   #error: Error | undefined
   readonly #waiting = new Set<(error: Error) => void>()
+  readonly #failed: (error: unknown) => void
+
+  /** @param failed is called with whatever fails in the transaction. */
+  constructor(failed: (error: unknown) => void) {
+    this.#failed = failed
+  }
 
   cut(error: Error): void {
     this.#error = error
@@ -195,7 +201,11 @@ class TransactionHold implements Holder {
         return
       }
       this.#waiting.add(reject)
-      work.then(resolve, reject).finally(() => this.#waiting.delete(reject))
+      const fail = (error: unknown): void => {
+        this.#failed(error)
+        reject(error)
+      }
+      work.then(resolve, fail).finally(() => this.#waiting.delete(reject))
     })
   }
 }

@@ -1,6 +1,7 @@
 import { type Driver, PeriodicFlushError } from '@periodic-flush/core'
 import { isPgPool, OwnedPool } from '@periodic-flush/pg/owned-pool'
 import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import { suspect } from './suspect.ts'
 
 const statement = (sql: string) => ({ sql, args: [], argTypes: [] })
 
@@ -57,6 +58,7 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
       const { rows } = await adapter.queryRaw(statement(sql))
       return rows.every(([, value]) => String(value).toLowerCase() === 'off')
     },
+    suspect,
     // Of others than pg it is not known; mariadb's fills its pool at once.
     eager: (adapter) => !pools.has(adapter),
     limit: (adapter) => pools.get(adapter)?.pool.options.max ?? Number.POSITIVE_INFINITY,
