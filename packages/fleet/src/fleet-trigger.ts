@@ -1,9 +1,8 @@
-import type { Trigger } from '@periodic-flush/core'
+import type { Trigger, Watched } from '@periodic-flush/core'
 import type { Bus } from './bus.ts'
 import { type Command, parsedCommand } from './command.ts'
 import { Member } from './member.ts'
 import { Subscription } from './subscription.ts'
-import type { Watched } from './watched.ts'
 
 const request = { reason: 'fleet command' } as const
 

@@ -1,6 +1,5 @@
-import type { Timer, TriggerRequest } from '@periodic-flush/core'
+import type { Timer, TriggerRequest, Watched } from '@periodic-flush/core'
 import type { Command } from './command.ts'
-import type { Watched } from './watched.ts'
 
 /** One client of the fleet, and its turn. */
 export class Member {

@@ -1,6 +1,5 @@
-import type { Timer } from '@periodic-flush/core'
+import type { Timer, Watched } from '@periodic-flush/core'
 import type { Bus, Receiver, Unsubscribe } from './bus.ts'
-import type { Watched } from './watched.ts'
 
 /** The first retry of a subscription that failed comes after at most this long. */
 const FIRST_RETRY_MS = 1_000

@@ -1,6 +1,5 @@
-import type { TriggerRequest } from '@periodic-flush/core'
+import type { TriggerRequest, Watched } from '@periodic-flush/core'
 import type { ManualClock } from '../../core/test/manual-clock.ts'
-import type { Watched } from '../src/watched.ts'
 
 /** What a trigger sees of a client, with what it asked for. */
 export class WatchedClient implements Watched {
@@ -28,8 +27,12 @@ export class WatchedClient implements Watched {
     return []
   }
 
-  peers(): [] {
-    return []
+  peers(): undefined {}
+
+  async writable(): Promise<undefined> {}
+
+  onSuspicion(): () => void {
+    return () => {}
   }
 }
 
