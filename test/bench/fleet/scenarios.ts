@@ -1,5 +1,5 @@
-import { nameMoved } from '@periodic-flush/core'
-import { natsTrigger } from '@periodic-flush/fleet/nats'
+import { type NameMovedOptions, nameMoved } from '@periodic-flush/core'
+import { type NatsTriggerOptions, natsTrigger } from '@periodic-flush/fleet/nats'
 import type { Network } from './network.ts'
 import type { Fleet } from './simulation.ts'
 
@@ -40,19 +40,25 @@ export const scenarios: readonly Scenario[] = [
     id: 'name-moved',
     title: 'nameMoved()',
     caption: 'The default, and a look-up every second in each process',
-    fleet(network) {
-      const lookup = async () => [{ address: network.address }]
-      return { options: { triggers: [nameMoved({ lookup })] } }
-    },
+    fleet: (network) => watching(network, {}),
+  },
+  {
+    id: 'name-moved-spread',
+    title: 'nameMoved({ pollMs: 5000 })',
+    caption: 'The default, and a look-up every five seconds in each process',
+    fleet: (network) => watching(network, { pollMs: 5_000 }),
   },
   {
     id: 'command',
     title: 'a fleet command',
-    caption: 'The default, and “now” published as the name moves; spreadMs: 5,000',
-    fleet() {
-      const bus = new Bus()
-      return { options: { triggers: [natsTrigger(bus)] }, command: () => bus.publish('now') }
-    },
+    caption: 'The default, and “now” published as the name moves; spreadMs: 5000',
+    fleet: () => commanded({}),
+  },
+  {
+    id: 'command-spread',
+    title: 'a fleet command, spreadMs: 30000',
+    caption: 'The same, spread over as long as the interval',
+    fleet: () => commanded({ spreadMs: 30_000 }),
   },
 ]
 
@@ -60,6 +66,16 @@ export const scenarios: readonly Scenario[] = [
 function withoutPhase(random: () => number): () => number {
   let draws = 0
   return () => (++draws === 2 ? 0 : random())
+}
+
+function watching(network: Network, options: NameMovedOptions): Fleet {
+  const lookup = async () => [{ address: network.address }]
+  return { options: { triggers: [nameMoved({ lookup, ...options })] } }
+}
+
+function commanded(options: NatsTriggerOptions): Fleet {
+  const bus = new Bus()
+  return { options: { triggers: [natsTrigger(bus, options)] }, command: () => bus.publish('now') }
 }
 
 /** Stands in for a NATS connection: a message arrives everywhere at once. */
