@@ -16,7 +16,7 @@ import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 
-const db = withPeriodicFlush(() => postgres(process.argv[2] ?? ''), (client) => drizzle(client), { intervalMs: 30_000 })
+const db = withPeriodicFlush(() => postgres(process.argv[2] ?? ''), (client) => drizzle(client), { intervalMs: false })
 const rows = await db.execute<{ one: number }>(sql\`select 1 as one\`)
 const report = await db.$flush()
 console.log(rows[0]?.one, report.generation, report.drained)
@@ -29,7 +29,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { PrismaClient } from './generated/client.js'
 
 const adapter = new PrismaPg({ connectionString: process.argv[2] ?? '' })
-const prisma = withPeriodicFlush(new PrismaClient({ adapter }), { intervalMs: 30_000 })
+const prisma = withPeriodicFlush(new PrismaClient({ adapter }), { intervalMs: false })
 const rows = await prisma.$queryRaw<{ one: number }[]>\`select 1 as one\`
 const report = await prisma.$flush()
 console.log(rows[0]?.one, report.generation, report.drained)
@@ -38,12 +38,31 @@ await prisma.$disconnect()
 
 const requireScript = `
 const { withPeriodicFlush } = require('@periodic-flush/postgres')
-const sql = withPeriodicFlush(() => require('postgres')(process.argv[2]), { intervalMs: 30_000 })
+const sql = withPeriodicFlush(() => require('postgres')(process.argv[2]), { intervalMs: false })
 sql\`select 1 as one\`.then(async ([row]) => {
   const report = await sql.$flush()
   console.log(row.one, report.generation, report.drained)
   await sql.end()
 })
+`
+
+const fleetScript = `
+import { natsTrigger } from '@periodic-flush/fleet/nats'
+import { postgresTrigger } from '@periodic-flush/fleet/postgres'
+import { redisTrigger } from '@periodic-flush/fleet/redis'
+import { withPeriodicFlush } from '@periodic-flush/postgres'
+import postgres from 'postgres'
+
+const bus = postgres(process.argv[2] ?? '')
+const fleet = postgresTrigger(bus, { spreadMs: 0 })
+const sql = withPeriodicFlush(() => postgres(process.argv[2] ?? ''), { intervalMs: false, triggers: [fleet] })
+const rows = await sql<{ one: number }[]>\`select 1 as one\`
+await bus.listen('periodic_flush', () => {}) // by now the trigger listens on the same connection
+const swap = new Promise<number>((resolve) => sql.$flusher.on('swap', ({ generation }) => resolve(generation)))
+await bus.notify('periodic_flush', 'now')
+console.log(rows[0]?.one, await swap, typeof natsTrigger === typeof redisTrigger)
+await sql.end()
+await bus.end()
 `
 
 let project: string
@@ -73,6 +92,7 @@ beforeAll(async () => {
   // What `prisma generate` makes in a user's project.
   await cp(new URL('test/prisma/generated', root), join(project, 'generated'), { recursive: true })
   await writeFile(join(project, 'drizzle.ts'), drizzleScript)
+  await writeFile(join(project, 'fleet.ts'), fleetScript)
   await writeFile(join(project, 'prisma.ts'), prismaScript)
   await writeFile(join(project, 'require.cjs'), requireScript)
   const compilerOptions = {
@@ -87,7 +107,7 @@ beforeAll(async () => {
   }
   await writeFile(
     join(project, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions, files: ['drizzle.ts', 'prisma.ts'] }),
+    JSON.stringify({ compilerOptions, files: ['drizzle.ts', 'fleet.ts', 'prisma.ts'] }),
   )
   server = await startPostgres()
 }, 300_000)
@@ -105,7 +125,7 @@ test('from the tarballs, ten lines per ORM compile under strict and run; require
     .split('\n')
     .filter((line: string) => /error TS/.test(line) && !/drizzle-orm\//.test(line))
   expect(errors).toEqual([])
-  for (const script of ['out/drizzle.js', 'out/prisma.js', 'require.cjs']) {
+  for (const script of ['out/drizzle.js', 'out/fleet.js', 'out/prisma.js', 'require.cjs']) {
     const { stdout } = await run(process.execPath, [join(project, script), server.url()])
     expect(`${script}: ${stdout}`).toBe(`${script}: 1 2 true\n`)
   }

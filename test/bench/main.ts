@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util'
+import { fleet } from './fleet.ts'
 import { flush } from './flush.ts'
 import { overhead } from './overhead.ts'
 import { soak } from './soak.ts'
 
-const benches: Readonly<Record<string, () => Promise<object[]>>> = { overhead, flush, soak }
+const benches: Readonly<Record<string, () => Promise<object[]>>> = { overhead, flush, soak, fleet }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' } } })
 const names = positionals.length === 0 ? Object.keys(benches) : positionals

@@ -17,9 +17,11 @@ const LONGEST_RETRY_MS = 30_000
 /**
  * When to flush: once per interval, each period shortened at random by up to `jitter`, so that it is never exceeded.
  *
- * The first period is drawn from the whole interval (unless `jitter` is 0): the processes of a fleet that start
- * together then spread over it. After a failure the next try comes with exponential backoff: 1 s or the interval,
- * whichever is shorter, doubled each time up to 30 s or the interval, whichever is longer; halved at random.
+ * The first period is a random part of an ordinary one (unless `jitter` is 0): the processes of a fleet that start
+ * together then flush as evenly from the first second as ever after. A part of the whole interval would be too long:
+ * towards its end, processes that flush for the first time would meet those that flush again. After a failure the next
+ * try comes with exponential backoff: 1 s or the interval, whichever is shorter, doubled each time up to 30 s or the
+ * interval, whichever is longer; halved at random.
  */
 export class Scheduler {
   readonly #options: ScheduleOptions
@@ -58,7 +60,8 @@ export class Scheduler {
     if (this.#state !== 'idle') return
     this.#state = 'running'
     const { intervalMs, jitter } = this.#options
-    if (intervalMs !== false) this.#after(jitter === 0 ? intervalMs : intervalMs * (1 - this.#random()))
+    if (intervalMs === false) return
+    this.#after(this.#period(intervalMs) * (jitter === 0 ? 1 : 1 - this.#random()))
   }
 
   /** Stops flushing until `resume`. */
@@ -86,15 +89,19 @@ export class Scheduler {
   }
 
   #next(): void {
-    const { intervalMs, jitter } = this.#options
+    const { intervalMs } = this.#options
     if (intervalMs === false || this.#state !== 'running') return
     if (this.#failures === 0) {
-      this.#after(intervalMs * (1 - jitter * this.#random()))
+      this.#after(this.#period(intervalMs))
       return
     }
     const first = Math.min(intervalMs, FIRST_RETRY_MS)
     const longest = Math.max(intervalMs, LONGEST_RETRY_MS)
     this.#after(backoff(this.#failures, first, longest, this.#random))
+  }
+
+  #period(intervalMs: number): number {
+    return intervalMs * (1 - this.#options.jitter * this.#random())
   }
 
   #after(given: number): void {

@@ -225,14 +225,24 @@ test('by default it looks up as drivers do, all addresses, by whatever `dns.look
   expect(swaps).toEqual(['name moved'])
 })
 
-test('look-ups are spread by up to a tenth of the period', async () => {
+test('look-ups come after a random part of a period, and then of periods shortened by up to a tenth: a fleet does not align', async () => {
+  const asked: number[] = []
   const clock = new ManualClock()
-  const trigger = nameMoved({ pollMs: 1_000, lookup: () => answered([BLUE]), endpoints: [{ host: 'db' }] })
-  const random = () => 0.5
-  const flusher = createFlusher(new ScriptedDriver(), { intervalMs: false, triggers: [trigger] }, { clock, random })
+  const lookup = async () => {
+    asked.push(clock.now())
+    return answered([BLUE])
+  }
+  const endpoints = [{ host: 'db' }]
+  const triggers = [nameMoved({ pollMs: 1_000, lookup, endpoints })]
+  const draws = [0.5, 0.75, 0.2, 0]
+  const random = () => draws.shift() ?? 0
+  const driver = Object.assign(new ScriptedDriver(), { peers: () => undefined })
+  const flusher = createFlusher(driver, { intervalMs: false, triggers }, { clock, random })
   onTestFinished(() => closeBy(clock, flusher))
-  await flusher.run('query', async () => undefined)
-  expect(clock.next).toBe(950)
+  await flusher.run('query', async () => {})
+  await clock.advance(2_300)
+  const [first, second, third] = [950 * 0.25, 980, 1_000]
+  expect(asked).toEqual([first, first + second, first + second + third])
 })
 
 test.each([

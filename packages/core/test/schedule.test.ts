@@ -62,6 +62,18 @@ test('periods are never longer than the interval, and spread over the share that
   await flusher.close()
 })
 
+test('the first period is a random part of an ordinary one, so that a fleet that starts together does not align', async () => {
+  const first = async (jitter: number, draws: number[]) => {
+    const clock = new ManualClock()
+    const random = () => draws.shift() ?? 0
+    const flusher = createFlusher(new ScriptedDriver(), { intervalMs: 1_000, jitter }, { clock, random })
+    await use(flusher)
+    return clock.next
+  }
+  expect(await first(0.2, [0.5, 0.25])).toBe(1_000 * 0.9 * 0.75)
+  expect(await first(0, [0.5, 0.25])).toBe(1_000)
+})
+
 test('after a failure the next tries back off, and a success ends that', async () => {
   const { clock, flusher, driver } = setUp(0)
   const lease = await flusher.acquire(holder())

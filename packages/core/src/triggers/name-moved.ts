@@ -6,7 +6,10 @@ import { type Lookup, NameWatch } from './name-watch.ts'
 
 /** How a name is watched. */
 export interface NameMovedOptions {
-  /** Time between look-ups in milliseconds, from 1; each is shortened at random by up to a tenth. Default 1 000. */
+  /**
+   * Time between look-ups in milliseconds, from 1; each is shortened at random by up to a tenth. A fleet that sees the
+   * same answer moves within as long, evenly spread over it. Default 1 000.
+   */
   readonly pollMs?: number
   /** How long the answer must have been the same to count as settled, in milliseconds, from 0. Default 5 000. */
   readonly settleMs?: number

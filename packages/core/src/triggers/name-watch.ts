@@ -43,17 +43,25 @@ export class NameWatch {
     this.#options = options
   }
 
+  /** Begins to poll, after a random part of a period: what started together would else look up, and connect, together. */
   start(): void {
-    const { clock, random } = this.#watched
-    this.#timer = clock.after(Math.max(1, this.#options.pollMs * (1 - JITTER * random())), false, () => {
-      this.start()
-      this.#poll()
-    })
+    this.#after(this.#period() * (1 - this.#watched.random()))
   }
 
   stop(): void {
     this.#stopped = true
     this.#timer?.cancel()
+  }
+
+  #period(): number {
+    return this.#options.pollMs * (1 - JITTER * this.#watched.random())
+  }
+
+  #after(ms: number): void {
+    this.#timer = this.#watched.clock.after(Math.max(1, ms), false, () => {
+      this.#after(this.#period())
+      this.#poll()
+    })
   }
 
   #poll(): void {

@@ -1,0 +1,124 @@
+import { shown, type Trigger } from '@periodic-flush/core'
+import type { Bus } from './bus.ts'
+import { FleetTrigger } from './fleet-trigger.ts'
+import { hold } from './holders.ts'
+import { hasMethods, verifiedOptions } from './options.ts'
+
+/** A notification, as pg hands it out. */
+interface Notification {
+  readonly channel: string
+  readonly payload?: string | undefined
+}
+
+/** What is needed of a `pg.Client`. */
+export interface PgClient {
+  query(text: string): Promise<unknown>
+  on(event: 'notification', listener: (notification: Notification) => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'end', listener: () => void): unknown
+  off(event: 'notification', listener: (notification: Notification) => void): unknown
+  off(event: 'error', listener: (error: Error) => void): unknown
+  off(event: 'end', listener: () => void): unknown
+}
+
+/** What is needed of a postgres.js `sql`, flushing or not. */
+export interface ListeningSql {
+  listen(channel: string, onNotify: (payload: string) => void): Promise<{ unlisten(): Promise<void> }>
+}
+
+/** What a PostgreSQL trigger takes. */
+export interface PostgresTriggerOptions {
+  /** The channel to listen on, of at most 63 bytes. Default `'periodic_flush'`. */
+  readonly channel?: string
+  /** Each client waits a random part of this long before it flushes, in milliseconds, from 0. Default 5 000. */
+  readonly spreadMs?: number
+}
+
+/** PostgreSQL would cut a longer name short. */
+const LONGEST_NAME = 63
+
+/**
+ * Flushes when a command arrives by PostgreSQL's NOTIFY: `notify periodic_flush` flushes every client of every process,
+ * `notify periodic_flush, 'now NAME'` those of that name. Any other payload flushes nothing and is told as the event
+ * `failed`.
+ *
+ * The client is yours: it listens with the first use of a wrapped client that was given this trigger, no longer after the
+ * last of them was closed, and is never closed. A postgres.js `sql` connects and listens anew by its own means. A
+ * `pg.Client` does not: its end is told as the event `failed`, and so are the errors of its connection while it listens,
+ * which then do not end the process. Listening that fails is tried again after at most 1 s, then 2 s, up to 30 s.
+ *
+ * @param client a `pg.Client`, or a postgres.js `sql`; a `pg.Pool` cannot listen.
+ * @throws TypeError for anything else, or an option that is unknown or of the wrong type; RangeError for one out of range.
+ */
+export function postgresTrigger(client: PgClient | ListeningSql, options: PostgresTriggerOptions = {}): Trigger {
+  const { channel, spreadMs } = verifiedOptions(options, 'channel', 'periodic_flush')
+  if (Buffer.byteLength(channel) > LONGEST_NAME) {
+    throw new RangeError(`Expected \`channel\` to be at most ${LONGEST_NAME} bytes long, got ${shown(channel)}`)
+  }
+  return new FleetTrigger(postgresBus(client, channel), spreadMs)
+}
+
+function postgresBus(client: PgClient | ListeningSql, channel: string): Bus {
+  if (isSql(client)) return sqlBus(client, channel)
+  const isPool = hasMethods(client, 'query', 'connect') && 'totalCount' in client
+  if (!isPool && hasMethods(client, 'query', 'on', 'off')) return pgBus(client, channel)
+  const expected = 'Expected `client` to be a pg.Client or a postgres.js client'
+  throw new TypeError(`${expected}, got ${isPool ? 'a pool, which cannot listen' : shown(client)}`)
+}
+
+function isSql(client: PgClient | ListeningSql): client is ListeningSql {
+  return hasMethods(client, 'listen', 'unsafe')
+}
+
+function sqlBus(sql: ListeningSql, channel: string): Bus {
+  return {
+    name: 'postgres',
+    async subscribe({ message }) {
+      let receive = message
+      const { unlisten } = await sql.listen(channel, (payload) => receive(payload))
+      return () => {
+        receive = () => {}
+        return unlisten()
+      }
+    },
+  }
+}
+
+function pgBus(client: PgClient, channel: string): Bus {
+  const quoted = `"${channel.replaceAll('"', '""')}"`
+  return {
+    name: 'postgres',
+    async subscribe({ message, lost }) {
+      let reason: Error | undefined
+      const onNotification = (notification: Notification): void => {
+        if (notification.channel === channel) message(notification.payload ?? '')
+      }
+      const onError = (error: Error): void => {
+        reason ??= error
+      }
+      const onEnd = (): void => {
+        leave()
+        lost(reason ?? new Error('The pg.Client has ended: no fleet command arrives any more'))
+      }
+      const release = hold(client, channel)
+      const leave = (): boolean => {
+        client.off('notification', onNotification)
+        client.off('error', onError)
+        client.off('end', onEnd)
+        return release()
+      }
+      client.on('notification', onNotification)
+      client.on('error', onError)
+      client.on('end', onEnd)
+      try {
+        await client.query(`listen ${quoted}`)
+      } catch (error) {
+        leave()
+        throw error
+      }
+      return async () => {
+        if (leave()) await client.query(`unlisten ${quoted}`)
+      }
+    },
+  }
+}
