@@ -69,7 +69,7 @@ export async function failover(selection: Selection = {}): Promise<object[]> {
         const row = { client: rival.name, scenario, way, ...shown(result) }
         console.error(Object.values(row).join(' | '))
         rows.push(row)
-        if (way === 'ours, interval')
+        if (way === 'ours-triggers')
           missed.push(...goalsMissed(result).map((goal) => `${rival.name}, ${scenario}: ${goal}`))
       }
     }
@@ -127,7 +127,7 @@ async function run(pairs: Pairs, rival: Rival, scenario: Scenario, way: Way): Pr
 
 /** Ends a contender, as far as it can: some wait for ever on what was lost. */
 async function ended(contender: Contender): Promise<void> {
-  await Promise.race([contender.end().catch(() => {}), sleep(1_000, undefined, { ref: false })])
+  await Promise.race([contender.end().catch(() => {}), sleep(6_000, undefined, { ref: false })])
 }
 
 async function numbers(server: DatabaseServer): Promise<number[]> {

@@ -25,7 +25,11 @@ for (const name of names) {
     console.error(`Unknown bench '${name}'; expected ${Object.keys(benches).join(', ')}`)
     process.exit(2)
   }
-  const rows = await bench(values)
+  const rows = await bench(values).catch((error: unknown) => {
+    if (!(error instanceof RangeError)) throw error
+    console.error(error.message)
+    process.exit(2)
+  })
   results[name] = rows
   if (!values.json) {
     console.log(`\n${name}`)

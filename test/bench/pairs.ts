@@ -46,8 +46,10 @@ async function restored(place: Place): Promise<Place> {
 }
 
 async function start(engine: Engine): Promise<Place> {
+  // One pair is not stopped before the other one starts.
+  const name = `${engine}.periodic-flush.test`
   const pair: FailoverPair<DatabaseServer> =
-    engine === 'mariadb' ? await failoverPair({ engine }) : await failoverPair({ engine })
+    engine === 'mariadb' ? await failoverPair({ engine, name }) : await failoverPair({ engine, name })
   try {
     await pair.query(createTable[engine])
     if (engine === 'postgres') return { pair, url: pair.url() }

@@ -1,4 +1,4 @@
-import type { Flusher, Options } from '@periodic-flush/core'
+import { type Flusher, failover, nameMoved, type Options } from '@periodic-flush/core'
 import { withPeriodicFlush as flushingDrizzle } from '@periodic-flush/drizzle/postgres-js'
 import { withPeriodicFlush as flushingMysql2 } from '@periodic-flush/mysql2'
 import { withPeriodicFlush as flushingPool } from '@periodic-flush/pg'
@@ -31,7 +31,7 @@ export interface Contender {
 }
 
 /** The ways of keeping up, from nothing to ours. */
-export const ways = ['bare', 'max lifetime', 're-created', 'ours, interval'] as const
+export const ways = ['bare', 'max-lifetime', 're-created', 'ours-interval', 'ours-triggers'] as const
 
 export type Way = (typeof ways)[number]
 
@@ -66,17 +66,18 @@ function rival<Client>(kind: Kind<Client>): Rival {
     end: () => kind.close(client),
   })
   const recreated = (url: string): Contender => {
+    const closing: Promise<unknown>[] = []
     let client = kind.open(url)
     const timer = setInterval(() => {
       const old = client
       client = kind.open(url)
-      kind.close(old).catch(() => {})
+      closing.push(kind.close(old).catch(() => {}))
     }, INTERVAL_MS)
     return {
       write: (n) => kind.write(client, n),
       end() {
         clearInterval(timer)
-        return kind.close(client)
+        return Promise.all([kind.close(client), ...closing])
       },
     }
   }
@@ -91,9 +92,10 @@ function rival<Client>(kind: Kind<Client>): Rival {
     pipelines,
     contender(way, url) {
       if (way === 'bare') return fixed(kind.open(url))
-      if (way === 'max lifetime') return kind.hasLifetime ? fixed(kind.open(url, INTERVAL_MS / 1_000)) : undefined
+      if (way === 'max-lifetime') return kind.hasLifetime ? fixed(kind.open(url, INTERVAL_MS / 1_000)) : undefined
       if (way === 're-created') return recreated(url)
-      return ours(url, { intervalMs: INTERVAL_MS })
+      if (way === 'ours-interval') return ours(url, { intervalMs: INTERVAL_MS })
+      return ours(url, { intervalMs: false, triggers: [nameMoved({ pollMs: 250 }), failover()] })
     },
   }
 }
