@@ -7,8 +7,8 @@ import { Peak } from './peak.ts'
 import { type Contender, DEADLINE_MS, INTERVAL_MS, POOL, type Rival, rivals, type Way, ways } from './rivals.ts'
 
 const RATE = 800
-/** Long enough that what goes by a timer has just renewed: the name moves when its next turn is the farthest away. */
-const BEFORE_MS = INTERVAL_MS + 100
+/** What goes by a timer has renewed a moment ago: its next turn is far away. */
+const BEFORE_MS = INTERVAL_MS + 250
 /** Long enough for the next renewal, and for the deadline of what was on the way then. */
 const AFTER_MS = INTERVAL_MS + DEADLINE_MS + 400
 /** What is still pending gets so long to be answered or to fail. */
@@ -113,6 +113,7 @@ async function run(pairs: Pairs, rival: Rival, scenario: Scenario, way: Way): Pr
   if (scenario === 'freeze') await old.thaw()
   await ended(contender)
   const [onOld, onFresh] = await Promise.all([scenario === 'kill' ? [] : numbers(old), numbers(fresh)])
+  if (scenario === 'freeze' || scenario === 'kill') await pairs.drop(rival.engine)
   const { firstAfterError = Number.POSITIVE_INFINITY } = outcomes
   return {
     outcomes,

@@ -15,18 +15,23 @@ const createTable: Readonly<Record<Engine, string>> = {
   mariadb: 'create table entry (n int primary key, server varchar(40) not null)',
 }
 
-/** The pairs of servers of a bench, one of each engine, used again as long as both servers live. */
+/** The pairs of servers of a bench, one of each engine, used again until it is dropped. */
 export class Pairs implements AsyncDisposable {
   readonly #places = new Map<Engine, Place>()
 
   /** The pair as it was at first, whatever was done to it, with no client connected. */
   async get(engine: Engine): Promise<Place> {
     const known = this.#places.get(engine)
-    if (known?.pair.blue.state === 'running') return await restored(known)
-    await known?.pair.stop()
+    if (known !== undefined) return await restored(known)
     const place = await start(engine)
     this.#places.set(engine, place)
     return place
+  }
+
+  /** The next pair of that engine is a new one: what a client left behind on this one cannot disturb it. */
+  async drop(engine: Engine): Promise<void> {
+    await this.#places.get(engine)?.pair.stop()
+    this.#places.delete(engine)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
