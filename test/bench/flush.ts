@@ -1,5 +1,6 @@
-import type { DatabaseServer } from '@periodic-flush/testing'
 import type { Contender, Flushed } from './contenders.ts'
+import { openLoop, percentile } from './open-loop.ts'
+import { Peak } from './peak.ts'
 import { benchable, startServer } from './server.ts'
 
 const RATE = 800
@@ -11,52 +12,27 @@ interface Load {
   readonly asked: number
 }
 
-/** Open loop: `RATE` queries a second, whether answered or not. */
 async function load(contender: Contender, everySecond: () => void): Promise<Load> {
   const latencies: number[] = []
   const pending: Promise<unknown>[] = []
-  let failed = 0
   const start = performance.now()
-  let asked = 0
+  let failed = 0
   let second = 0
-  while (performance.now() - start < SECONDS * 1_000) {
-    const due = Math.floor(((performance.now() - start) * RATE) / 1_000)
-    for (; asked < due; asked++) {
-      // Latency counts from when the query was due, so that a stalled loop cannot hide it.
-      const dueAt = start + (asked * 1_000) / RATE
-      pending.push(
-        contender.ask().then(
-          () => latencies.push(performance.now() - dueAt),
-          () => failed++,
-        ),
-      )
-    }
-    if (performance.now() - start > (second + 1) * 1_000) {
-      second++
-      everySecond()
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1))
+  const ask = (_: number, dueAt: number) => {
+    pending.push(
+      contender.ask().then(
+        () => latencies.push(performance.now() - dueAt),
+        () => failed++,
+      ),
+    )
   }
+  await openLoop({ rate: RATE, ms: SECONDS * 1_000 }, ask, () => {
+    if (performance.now() - start <= (second + 1) * 1_000) return
+    second++
+    everySecond()
+  })
   await Promise.all(pending)
-  latencies.sort((a, b) => a - b)
-  return { p99: latencies[Math.floor(latencies.length * 0.99)] ?? Number.NaN, failed, asked }
-}
-
-/** The most backends that the server showed at once, until stopped. */
-function watchPeak(server: DatabaseServer): () => Promise<number> {
-  let watching = true
-  let peak = 0
-  const done = (async () => {
-    while (watching) {
-      peak = Math.max(peak, (await server.backends()).length)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-  })()
-  return async () => {
-    watching = false
-    await done
-    return peak
-  }
+  return { p99: percentile(latencies, 0.99), failed, asked: pending.length }
 }
 
 async function warmUp(contender: Contender): Promise<void> {
@@ -76,7 +52,7 @@ export async function flush(): Promise<object[]> {
       await plain.end()
       const client: Flushed = wrapped(server.url())
       await warmUp(client)
-      const peak = watchPeak(server)
+      const peak = new Peak(server)
       let flushFailed = 0
       const flushed = await load(client, () => void client.flush().catch(() => flushFailed++))
       rows.push({
@@ -84,7 +60,7 @@ export async function flush(): Promise<object[]> {
         queries: flushed.asked,
         failed: flushed.failed,
         'failed flushes': flushFailed,
-        'peak connections (≤ 11)': await peak(),
+        'peak connections (≤ 11)': await peak.stop(),
         'bare p99 ms': base.p99.toFixed(1),
         'p99 ms': flushed.p99.toFixed(1),
         'ratio (≤ 1.5)': (flushed.p99 / base.p99).toFixed(2),

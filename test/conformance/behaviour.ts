@@ -1,6 +1,6 @@
 import type { Backend } from '@periodic-flush/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { Pair, Server } from './dialect.ts'
+import type { Pair, Server, StandbyPair } from './dialect.ts'
 import { eagerNote } from './matrix.ts'
 import { PeakWatch } from './peak-watch.ts'
 import type { Client, Opening, Subject } from './subject.ts'
@@ -55,10 +55,13 @@ export class Stage {
 
   /** Two servers of the test's own, behind one name. */
   async pair(): Promise<Pair> {
-    const pair = await this.subject.dialect.startPair()
-    this.#pairs.push(pair)
-    for (const server of [pair.blue, pair.green]) this.#watch(server)
-    return pair
+    return this.#taken(await this.subject.dialect.startPair())
+  }
+
+  /** Two servers of the test's own, of which green takes no writes yet. */
+  async standbyPair(): Promise<StandbyPair> {
+    const { pair, promote } = await this.subject.dialect.startStandbyPair()
+    return { pair: this.#taken(pair), promote }
   }
 
   /** Wraps a client; without more, it is flushed only when it is told to. */
@@ -80,6 +83,12 @@ export class Stage {
   bare(url: string): ReturnType<Subject['bare']> {
     this.#allowed += 1
     return this.subject.bare(url, 1)
+  }
+
+  #taken(pair: Pair): Pair {
+    this.#pairs.push(pair)
+    for (const server of [pair.blue, pair.green]) this.#watch(server)
+    return pair
   }
 
   #opened(client: Client, max: number): Client {

@@ -13,10 +13,17 @@ export type Server = DatabaseServer
 /** Two servers behind a name that can be moved. */
 export type Pair = Pick<FailoverPair<DatabaseServer>, 'blue' | 'green' | 'url' | 'moveTo' | 'stop'>
 
+/** A pair whose green takes no writes until it is promoted. */
+export interface StandbyPair {
+  readonly pair: Pair
+  readonly promote: () => Promise<void>
+}
+
 /** One kind of database: how it is started, and what the behaviours ask it. */
 export interface Dialect {
   readonly start: () => Promise<Server>
   readonly startPair: () => Promise<Pair>
+  readonly startStandbyPair: () => Promise<StandbyPair>
   /** Whether this machine has the server. */
   readonly installed: boolean
   /** Leads nowhere. */
@@ -38,6 +45,10 @@ export interface Dialect {
 export const postgresql: Dialect = {
   start: () => startPostgres({ maxConnections: 100 }),
   startPair: () => failoverPair(),
+  async startStandbyPair() {
+    const pair = await failoverPair({ replicated: true })
+    return { pair, promote: () => pair.green.promote() }
+  },
   installed: true,
   nowhere: 'postgres://nobody:nothing@127.0.0.1:1/none',
   connectionId: 'select pg_backend_pid()',
@@ -56,6 +67,12 @@ export const postgresql: Dialect = {
 export const mariadb: Dialect = {
   start: () => startMariadb({ maxConnections: 100 }),
   startPair: () => failoverPair({ engine: 'mariadb' }),
+  async startStandbyPair() {
+    const pair = await failoverPair({ engine: 'mariadb' })
+    // It does not replicate, but to a client a standby is a server that takes no writes.
+    await pair.green.readOnly(true)
+    return { pair, promote: () => pair.green.readOnly(false) }
+  },
   installed: mariadbInstalled,
   nowhere: 'mysql://nobody:nothing@127.0.0.1:1/none',
   connectionId: 'select connection_id()',

@@ -48,6 +48,7 @@ export interface DatabaseServer extends Endpoint, AsyncDisposable {
   createDatabase(name?: string): Promise<string>
   backends(filter?: BackendFilter): Promise<Backend[]>
   killBackends(filter?: BackendFilter): Promise<number>
+  readOnly(on: boolean): Promise<void>
   freeze(): Promise<void>
   thaw(): Promise<void>
   stop(): Promise<void>

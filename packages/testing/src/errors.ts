@@ -9,6 +9,7 @@ export type TestingErrorCode =
   | 'NAME_TAKEN'
   | 'NAME_RESTORED'
   | 'NAME_ELSEWHERE'
+  | 'REPLICATION_FAILED'
   | 'GATE_CLOSED'
 
 /**

@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 
 /** What an argument must be: its `typeof`, words for the message, and what `typeof` alone cannot say. */
 export interface Expectation {
-  readonly type: 'string' | 'number' | 'object'
+  readonly type: 'string' | 'number' | 'boolean' | 'object'
   readonly expected: string
   readonly holds: (value: never) => boolean
 }
@@ -31,6 +31,8 @@ export const identifier: Expectation = {
   expected: 'a name of 1 to 63 bytes without NUL',
   holds: (value: string) => value !== '' && Buffer.byteLength(value) <= 63 && !value.includes('\0'),
 }
+
+export const flag: Expectation = { type: 'boolean', expected: 'true or false', holds: () => true }
 
 /** Throws the one error that names the argument, what was expected and what was given. */
 export function expectValue(name: string, value: unknown, expectation: Expectation): void {

@@ -1,15 +1,18 @@
 import { type DatabaseServer, uniqueName } from './database-server.ts'
 import { TestingError } from './errors.ts'
-import { type Expectation, expectOptions, label } from './expectation.ts'
+import { type Expectation, expectOptions, flag, label } from './expectation.ts'
 import { mariadb } from './mariadb.ts'
 import type { MariadbServer } from './mariadb-server.ts'
 import { type MovableName, movableName } from './names.ts'
 import { type PostgresOptions, postgres } from './postgres.ts'
 import type { PostgresServer } from './postgres-server.ts'
-import { type ServerKind, type ServerOptions, startAll } from './servers.ts'
+import { startPostgresStandby } from './postgres-standby.ts'
+import { onFreePort, type ServerOptions, startAll } from './servers.ts'
 
 export interface FailoverPairOptions extends PostgresOptions {
   readonly engine?: 'postgres'
+  /** Whether green is a streaming standby of blue, until `pair.green.promote()`. Default: `false`. */
+  readonly replicated?: boolean
   /** The host name to connect to. Default: `db.periodic-flush.test`. */
   readonly name?: string
 }
@@ -21,10 +24,15 @@ export interface MariadbFailoverPairOptions extends ServerOptions {
 }
 
 const hosts = { blue: '127.0.0.1', green: '127.0.0.2' } as const
+const both = Object.values(hosts)
+const sides = Object.keys(hosts)
 
 /**
  * Two servers on one port behind a name that can be moved, made by `failoverPair`.
- * They do not replicate: what is to be found after a move must be written to both, as `query` does.
+ *
+ * Unless asked to, they do not replicate: what is to be found after a move must be written to both, as `query` and
+ * `createDatabase` do. Those two fail where green is a standby: write to `blue` there, and wait for
+ * `green.caughtUpWith(blue)`.
  */
 export class FailoverPair<Server extends DatabaseServer = PostgresServer> implements AsyncDisposable {
   /** The server at 127.0.0.1, where the name points at first. */
@@ -119,24 +127,43 @@ export function failoverPair(options?: FailoverPairOptions): Promise<FailoverPai
 export async function failoverPair(
   options: FailoverPairOptions | MariadbFailoverPairOptions = {},
 ): Promise<FailoverPair | FailoverPair<MariadbServer>> {
-  if (options?.engine === 'mariadb') return await startPair(mariadb, options)
-  return await startPair(postgres, options)
+  if (options?.engine === 'mariadb') {
+    return await startPair(mariadb.expected, options, () => startAll(mariadb, both, options, sides))
+  }
+  return await startPair({ ...postgres.expected, replicated: flag }, options, () =>
+    options.replicated === true ? startReplicated(options) : startAll(postgres, both, options, sides),
+  )
 }
 
-async function startPair<Server extends DatabaseServer, Options extends ServerOptions>(
-  kind: ServerKind<Server, Options>,
-  options: Options & { readonly engine?: string; readonly name?: string },
+/** Checks the options before it starts anything. */
+async function startPair<Server extends DatabaseServer>(
+  expected: Readonly<Record<string, Expectation>>,
+  options: { readonly engine?: string; readonly name?: string },
+  start: () => Promise<readonly Server[]>,
 ): Promise<FailoverPair<Server>> {
-  expectOptions(options, { name: label, engine, ...kind.expected })
+  expectOptions(options, { name: label, engine, ...expected })
   const { name: hostName = 'db.periodic-flush.test' } = options
   const name = movableName(hostName, hosts.blue)
   try {
-    const servers = await startAll(kind, [hosts.blue, hosts.green], options, ['blue', 'green'])
-    const [blue, green] = servers
+    const [blue, green] = await start()
     if (blue === undefined || green === undefined) throw new TypeError('Expected two servers for two hosts')
     return new FailoverPair(name, blue, green)
   } catch (error) {
     name.restore()
     throw error
   }
+}
+
+/** A primary and its standby. */
+function startReplicated(options: PostgresOptions): Promise<readonly PostgresServer[]> {
+  return onFreePort(both, options.port, async (port) => {
+    const [blue] = await startAll(postgres, [hosts.blue], { ...options, port }, ['blue'])
+    if (blue === undefined) throw new TypeError('Expected one server for one host')
+    try {
+      return [blue, await startPostgresStandby(blue, { host: hosts.green, name: 'green' })]
+    } catch (error) {
+      await blue.stop()
+      throw error
+    }
+  })
 }

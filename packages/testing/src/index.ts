@@ -25,4 +25,5 @@ export {
 } from './postgres.ts'
 export type { Authentication } from './postgres-engine.ts'
 export type { PostgresBackend, PostgresBackendFilter, PostgresServer, PostgresUrlOptions } from './postgres-server.ts'
+export { type StartPostgresStandbyOptions, startPostgresStandby } from './postgres-standby.ts'
 export type { ServerOptions } from './servers.ts'

@@ -1,6 +1,7 @@
-import { writeFile } from 'node:fs/promises'
+import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findBinaries } from './binaries.ts'
+import type { Endpoint } from './database-server.ts'
 import type { Engine, Listening } from './engine.ts'
 import { openScratch } from './scratch.ts'
 
@@ -14,6 +15,7 @@ export type Authentication = 'scram-sha-256' | 'trust'
 export const reservedPostgresSettings: ReadonlySet<string> = new Set([
   'config_file',
   'data_directory',
+  'default_transaction_read_only',
   'dynamic_shared_memory_type',
   'hba_file',
   'lc_messages',
@@ -23,6 +25,7 @@ export const reservedPostgresSettings: ReadonlySet<string> = new Set([
   'logging_collector',
   'max_connections',
   'port',
+  'primary_conninfo',
   'unix_socket_directories',
 ])
 
@@ -40,6 +43,32 @@ export function postgresEngine(auth: Authentication): Engine {
     async command(directory, listening) {
       const { postgres } = await findBinaries()
       return { file: postgres, args: commandLine(directory, listening) }
+    },
+  }
+}
+
+/**
+ * A PostgreSQL that follows a primary until it is promoted.
+ *
+ * It needs no backup of the primary: both begin as copies of one directory, so replaying all that the primary has
+ * written since its own start makes them equal. That is why every server keeps its write-ahead log.
+ */
+export function standbyEngine(auth: Authentication, primary: Endpoint): Engine {
+  const engine = postgresEngine(auth)
+  const { host, port, user, password } = primary
+  const following = {
+    primary_conninfo: `host=${host} port=${port} user=${user} password=${password}`,
+    // A primary that was out of reach for a moment is followed again soon, not 5 s later.
+    wal_retrieve_retry_interval: '100ms',
+  }
+  return {
+    ...engine,
+    readyLine: 'database system is ready to accept read-only connections',
+    async prepare(directory) {
+      await engine.prepare(directory)
+      const lines = Object.entries(following).map(([key, value]) => `${key} = '${value}'\n`)
+      await appendFile(join(directory, 'postgresql.conf'), lines.join(''))
+      await writeFile(join(directory, 'standby.signal'), '')
     },
   }
 }
@@ -72,6 +101,8 @@ function commandLine(directory: string, { host, port, settings }: Listening): st
     synchronous_commit: 'off',
     full_page_writes: 'off',
     shared_buffers: '16MB',
+    // So that a standby can be started at any time.
+    wal_keep_size: '1GB',
     timezone: 'UTC',
     log_timezone: 'UTC',
     ...settings,

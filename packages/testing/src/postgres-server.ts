@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, type ClientConfig, escapeIdentifier, Pool } from 'pg'
 import {
   type Backend,
@@ -9,12 +10,16 @@ import {
   type UrlOptions,
   uniqueName,
 } from './database-server.ts'
+import { TestingError } from './errors.ts'
 import { expectOptions, expectValue, identifier, label } from './expectation.ts'
 import { superuser } from './postgres-engine.ts'
 import type { ServerProcess } from './server-process.ts'
 
 /** What the own connections of a server's handle are called, so that `backends()` can leave them out. */
 export const ownApplicationName = 'periodic-flush-testing'
+
+/** How long a server may take to follow what it was told. */
+const patienceMs = 30_000
 
 /** The database that every server has. */
 const maintenanceDatabase = 'postgres'
@@ -41,9 +46,10 @@ export interface PostgresUrlOptions extends UrlOptions {
  * A real PostgreSQL server of this process, with a data directory of its own, made by `startPostgres`.
  *
  * However this process ends, SIGKILL included, the server ends and its data is removed. It does not keep the process
- * alive. What asks the server something (`query`, `createDatabase`, `backends`, `killBackends`) rejects at once with a
- * `TestingError` while it is frozen (code `FROZEN`) or after its end (`STOPPED`), instead of waiting for an answer
- * that cannot come; a question that was under way when the server froze is answered after `thaw`.
+ * alive. What asks the server something (`query`, `createDatabase`, `backends`, `killBackends`, `readOnly`, `promote`,
+ * `caughtUpWith`) rejects at once with a `TestingError` while it is frozen (code `FROZEN`) or after its end (`STOPPED`),
+ * instead of waiting for an answer that cannot come; a question that was under way when the server froze is answered
+ * after `thaw`.
  */
 export class PostgresServer implements DatabaseServer {
   readonly host: string
@@ -143,6 +149,57 @@ export class PostgresServer implements DatabaseServer {
   }
 
   /**
+   * Makes the server refuse writes of clients with SQLSTATE 25006, as a demoted one does, or accept them again; `query`
+   * still writes. Resolves once it holds for every transaction that begins, on open connections too; one that has begun
+   * goes on as it was. As with any `default_transaction_read_only`, a client that says `read write` still may.
+   */
+  async readOnly(on: boolean): Promise<void> {
+    const wanted = on ? 'on' : 'off'
+    await this.query(`alter system set default_transaction_read_only = ${wanted}`, [], maintenanceDatabase)
+    await this.query('select pg_reload_conf()', [], maintenanceDatabase)
+    // The postmaster has told all open connections before it lets in a new one that knows.
+    await this.#until(
+      async () => (await this.#newcomersDefault()) === wanted,
+      `has not become ${on ? 'read-only' : 'writable'}`,
+    )
+  }
+
+  /**
+   * Makes a standby a primary: resolves once it accepts writes. It follows nobody from then on. A server that is no
+   * standby keeps PostgreSQL's own error (SQLSTATE 55000).
+   */
+  async promote(): Promise<void> {
+    const [row] = await this.query<{ promoted: boolean }>(
+      'select pg_promote(true, $1) as promoted',
+      [patienceMs / 1_000],
+      maintenanceDatabase,
+    )
+    if (row?.promoted !== true) throw this.#replicationError('was not promoted')
+  }
+
+  /**
+   * Resolves once this standby has replayed all that `primary` had written when it was called. Rejects with
+   * `REPLICATION_FAILED` if this is no standby (any more), or is still behind after 30 s.
+   */
+  async caughtUpWith(primary: PostgresServer): Promise<void> {
+    // The message itself is nothing to anybody; unlike a look at the position, it gets what comes before it sent.
+    const [written] = await primary.query<{ position: string }>(
+      "select pg_logical_emit_message(false, 'periodic-flush-testing', '', true) as position",
+      [],
+      maintenanceDatabase,
+    )
+    await this.#until(async () => {
+      const [row] = await this.query<{ standby: boolean; reached: boolean | null }>(
+        'select pg_is_in_recovery() as standby, pg_last_wal_replay_lsn() >= $1::pg_lsn as reached',
+        [written?.position],
+        maintenanceDatabase,
+      )
+      if (row?.standby !== true) throw this.#replicationError('is no standby')
+      return row.reached === true
+    }, `has not caught up with "${primary.name}"`)
+  }
+
+  /**
    * Stops every process of the server where it stands: connections stay open, new ones are still accepted by the
    * kernel, and nothing is answered. Does nothing if it is frozen already.
    */
@@ -171,7 +228,36 @@ export class PostgresServer implements DatabaseServer {
 
   #config(database: string): ClientConfig {
     const { host, port, user, password } = this
-    return { host, port, user, password, database, ssl: false, application_name: ownApplicationName }
+    // `readOnly` is for clients.
+    const options = '-c default_transaction_read_only=off'
+    return { host, port, user, password, database, options, ssl: false, application_name: ownApplicationName }
+  }
+
+  /** What a client that connects now has for `default_transaction_read_only`. */
+  async #newcomersDefault(): Promise<string | undefined> {
+    this.#process.expectRunning()
+    const client = new Client({ ...this.#config(maintenanceDatabase), options: '' })
+    client.on('error', () => undefined)
+    await client.connect()
+    try {
+      const { rows } = await client.query("select current_setting('default_transaction_read_only') as value")
+      return rows[0]?.value
+    } finally {
+      await client.end()
+    }
+  }
+
+  /** Asks until it is so. */
+  async #until(holds: () => Promise<boolean>, complaint: string): Promise<void> {
+    const end = performance.now() + patienceMs
+    while (!(await holds())) {
+      if (performance.now() > end) throw this.#replicationError(`${complaint} within ${patienceMs} ms`)
+      await sleep(5)
+    }
+  }
+
+  #replicationError(what: string): TestingError {
+    return new TestingError('REPLICATION_FAILED', `${this.#process.label} ${what}`)
   }
 }
 

@@ -20,8 +20,9 @@ const keptLogLines = 20
 /** The process of a server with a data directory of its own: whether it runs, and all that is done to it by signals. */
 export class ServerProcess {
   readonly pid: number
+  /** What it is called in errors. */
+  readonly label: string
   readonly #engine: Engine
-  readonly #label: string
   readonly #child: ChildProcess
   readonly #tree: ProcessTree
   readonly #log: readonly string[]
@@ -34,7 +35,7 @@ export class ServerProcess {
     if (child.pid === undefined) throw new TypeError('Expected a running process to have an id')
     this.pid = child.pid
     this.#engine = engine
-    this.#label = label
+    this.label = label
     this.#child = child
     this.#tree = new ProcessTree(child.pid)
     this.#log = log
@@ -80,7 +81,7 @@ export class ServerProcess {
   /** Throws unless it can be asked something now. */
   expectRunning(): void {
     this.#expectNotStopped()
-    if (this.state === 'frozen') throw new TestingError('FROZEN', `${this.#label} is frozen: thaw it first`)
+    if (this.state === 'frozen') throw new TestingError('FROZEN', `${this.label} is frozen: thaw it first`)
   }
 
   /** Stops every process of the server where it stands; throws if it has ended. */
@@ -133,8 +134,8 @@ export class ServerProcess {
 
   #expectNotStopped(): void {
     if (this.state !== 'stopped') return
-    if (this.#stopping) throw new TestingError('STOPPED', `${this.#label} is stopped`)
-    throw new TestingError('STOPPED', `${this.#label} has ended by itself:\n${this.#log.join('\n')}`)
+    if (this.#stopping) throw new TestingError('STOPPED', `${this.label} is stopped`)
+    throw new TestingError('STOPPED', `${this.label} has ended by itself:\n${this.#log.join('\n')}`)
   }
 }
 

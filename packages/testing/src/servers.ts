@@ -56,7 +56,7 @@ const connections: Expectation = {
 }
 
 /** What `ServerOptions` must be, where these settings are taken already. */
-export function serverOptions(reserved: ReadonlySet<string>): Readonly<Record<string, Expectation>> {
+export function serverOptions(reserved: ReadonlySet<string>): Readonly<Record<keyof ServerOptions, Expectation>> {
   const settings: Expectation = {
     type: 'object',
     expected: `an object of strings by the name of the setting, without ${[...reserved].join(', ')}`,
@@ -106,15 +106,34 @@ export async function startServers<Server extends DatabaseServer, Options extend
 
 const attempts = 5
 
+/**
+ * Starts something on a port that is free at every host: the wanted one, or else any, and then another one if somebody
+ * was quicker to take it.
+ */
+export async function onFreePort<Started>(
+  hosts: readonly string[],
+  wanted: number | undefined,
+  start: (port: number) => Promise<Started>,
+): Promise<Started> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort(hosts, wanted)
+    try {
+      return await start(port)
+    } catch (error) {
+      const mayRetry = wanted === undefined && attempt < attempts && isPortTaken(error)
+      if (!mayRetry) throw error
+    }
+  }
+}
+
 /** Starts a server on each of the hosts, all or none; the arguments have been checked. */
-export async function startAll<Server extends DatabaseServer, Options extends ServerOptions>(
+export function startAll<Server extends DatabaseServer, Options extends ServerOptions>(
   kind: ServerKind<Server, Options>,
   hosts: readonly string[],
   options: Options,
   names: readonly string[],
 ): Promise<Server[]> {
-  for (let attempt = 1; ; attempt += 1) {
-    const port = await freePort(hosts, options.port)
+  return onFreePort(hosts, options.port, async (port) => {
     const starts = await Promise.allSettled(
       hosts.map((host, index) => startOne(kind, host, port, options, names[index])),
     )
@@ -122,9 +141,8 @@ export async function startAll<Server extends DatabaseServer, Options extends Se
     const failed = starts.find((start) => start.status === 'rejected')
     if (failed === undefined) return started
     await Promise.all(started.map((server) => server.stop()))
-    const mayRetry = options.port === undefined && attempt < attempts && isPortTaken(failed.reason)
-    if (!mayRetry) throw failed.reason
-  }
+    throw failed.reason
+  })
 }
 
 async function startOne<Server extends DatabaseServer, Options extends ServerOptions>(

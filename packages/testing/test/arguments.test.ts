@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest'
-import { failoverPair, gate, movableName, startMariadb, startPostgres, startPostgresServers } from '../src/index.ts'
+import {
+  failoverPair,
+  gate,
+  movableName,
+  startMariadb,
+  startPostgres,
+  startPostgresServers,
+  startPostgresStandby,
+} from '../src/index.ts'
 
 /** Calls as JavaScript may, with whatever arguments. */
 function call(callee: (...args: never[]) => unknown, ...args: unknown[]): Promise<unknown> {
@@ -45,6 +53,17 @@ test.each([
   const called = call(failoverPair, name === undefined ? { hosts: [] } : { name })
   await expect(called).rejects.toBeInstanceOf(type)
   await expect(called).rejects.toThrow(says)
+})
+
+test('a standby needs a server to follow, and a pair either replicates or not', async () => {
+  await expect(call(startPostgresStandby)).rejects.toThrow('Expected `primary` to be a PostgresServer, got undefined')
+  await expect(call(startPostgresStandby, { host: '127.0.0.1', port: 1 })).rejects.toThrow(TypeError)
+  await expect(call(failoverPair, { replicated: 'yes' })).rejects.toThrow(
+    "Expected `replicated` to be true or false, got 'yes'",
+  )
+  await expect(call(failoverPair, { engine: 'mariadb', replicated: true })).rejects.toThrow(
+    'Unknown option `replicated`',
+  )
 })
 
 test('MariaDB has no `auth`, and a pair is of an engine that is known', async () => {

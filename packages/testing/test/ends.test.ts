@@ -16,9 +16,9 @@ interface Left {
   readonly directories: readonly string[]
 }
 
-function run(end: string, engine = 'postgres'): ChildProcess {
+function run(end: string, kind = 'postgres'): ChildProcess {
   // A process group of its own, as a terminal gives to what it runs.
-  return spawn(process.execPath, [program, end, engine], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  return spawn(process.execPath, [program, end, kind], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
 async function started(child: ChildProcess): Promise<Left> {
@@ -80,6 +80,18 @@ test.runIf(mariadbInstalled).each([
   { end: 'return', kill: undefined },
 ] as const)('nothing is left of MariaDB servers either ($end)', async ({ end, kill }) => {
   const child = run(end, 'mariadb')
+  const left = await started(child)
+  if (kill !== undefined) child.kill(kill)
+  expect(await ended(child)).toBe(kill ?? 7)
+  await expectNothingLeft(left)
+})
+
+test.each([
+  { end: 'wait', kill: 'SIGKILL' },
+  { end: 'return', kill: undefined },
+  { end: 'stop', kill: undefined },
+] as const)('nothing is left of a primary and its standby either ($end)', async ({ end, kill }) => {
+  const child = run(end, 'replicated')
   const left = await started(child)
   if (kill !== undefined) child.kill(kill)
   expect(await ended(child)).toBe(kill ?? 7)

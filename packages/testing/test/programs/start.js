@@ -2,9 +2,10 @@
 import { failoverPair } from '@periodic-flush/testing'
 
 const end = process.argv[2]
-const engine = process.argv[3] ?? 'postgres'
-const question = engine === 'mariadb' ? 'select @@datadir as data_directory' : 'show data_directory'
-const pair = await failoverPair({ engine, name: 'program.periodic-flush.test' })
+const kind = process.argv[3] ?? 'postgres'
+const options = kind === 'replicated' ? { replicated: true } : { engine: kind }
+const question = kind === 'mariadb' ? 'select @@datadir as data_directory' : 'show data_directory'
+const pair = await failoverPair({ ...options, name: 'program.periodic-flush.test' })
 const answers = await pair.query(question)
 const left = {
   pids: [pair.blue.pid, pair.green.pid],

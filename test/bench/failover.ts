@@ -1,0 +1,169 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type DatabaseServer, mariadbAvailable } from '@periodic-flush/testing'
+import { openLoop } from './open-loop.ts'
+import { Outcomes } from './outcomes.ts'
+import { Pairs } from './pairs.ts'
+import { Peak } from './peak.ts'
+import { type Contender, DEADLINE_MS, INTERVAL_MS, POOL, type Rival, rivals, type Way, ways } from './rivals.ts'
+
+const RATE = 800
+/** What goes by a timer has renewed a moment ago: its next turn is far away. */
+const BEFORE_MS = INTERVAL_MS + 250
+/** Long enough for the next renewal, and for the deadline of what was on the way then. */
+const AFTER_MS = INTERVAL_MS + DEADLINE_MS + 400
+/** What is still pending gets so long to be answered or to fail. */
+const GRACE_MS = 600
+
+/** What happens to the old server at the moment when the name moves to the new one. */
+const scenarios = {
+  move: async () => {},
+  freeze: (old: DatabaseServer) => old.freeze(),
+  kill: (old: DatabaseServer) => old.stop(),
+  demote: (old: DatabaseServer) => old.readOnly(true),
+} satisfies Record<string, (old: DatabaseServer) => Promise<void>>
+
+type Scenario = keyof typeof scenarios
+
+/** Of what to run only some; absent means all. */
+export interface Selection {
+  readonly client?: readonly string[] | undefined
+  readonly scenario?: readonly string[] | undefined
+  readonly way?: readonly string[] | undefined
+}
+
+/** What one run comes to. */
+interface Result {
+  readonly outcomes: Outcomes
+  readonly firstFromNew: number | undefined
+  readonly lastFromOld: number
+  readonly neverAnswered: number
+  readonly peak: number
+  /** Rows that the old server took of queries that were asked after the first error. */
+  readonly acceptedAfterError: number | undefined
+  /** Rows that both servers took. */
+  readonly twice: number
+}
+
+/** Two servers, steady writes, and the old server struck as the name moves: who comes over, when, and at which price. */
+export async function failover(selection: Selection = {}): Promise<object[]> {
+  const clients = chosen(
+    'client',
+    selection.client,
+    rivals.map(({ name }) => name),
+  )
+  const strokes = chosen('scenario', selection.scenario, Object.keys(scenarios) as Scenario[])
+  await using pairs = new Pairs()
+  const rows: object[] = []
+  const missed: string[] = []
+  for (const rival of rivals.filter(({ name }) => clients.includes(name))) {
+    if (rival.engine === 'mariadb' && !mariadbAvailable()) {
+      console.warn(
+        `Without ${rival.name}: MariaDB is not installed (Debian and Ubuntu: apt-get install mariadb-server)`,
+      )
+      continue
+    }
+    for (const scenario of strokes) {
+      for (const way of chosen('way', selection.way, ways)) {
+        const result = await run(pairs, rival, scenario, way)
+        if (result === undefined) continue
+        const row = { client: rival.name, scenario, way, ...shown(result) }
+        console.error(Object.values(row).join(' | '))
+        rows.push(row)
+        if (way === 'ours-triggers')
+          missed.push(...goalsMissed(result).map((goal) => `${rival.name}, ${scenario}: ${goal}`))
+      }
+    }
+  }
+  console.error(missed.length === 0 ? 'Every goal was met.' : `Goals missed:\n  ${missed.join('\n  ')}`)
+  return rows
+}
+
+function chosen<Name extends string>(
+  what: string,
+  asked: readonly string[] | undefined,
+  known: readonly Name[],
+): Name[] {
+  const wanted = asked?.flatMap((list) => list.split(',').map((name) => name.trim()))
+  const unknown = wanted?.find((name) => !known.some((each) => each === name))
+  if (unknown !== undefined) throw new RangeError(`Expected --${what} to be of ${known.join(' | ')}, got '${unknown}'`)
+  return known.filter((name) => wanted === undefined || wanted.includes(name))
+}
+
+/** One contender through one scenario; undefined where the client has no such way. */
+async function run(pairs: Pairs, rival: Rival, scenario: Scenario, way: Way): Promise<Result | undefined> {
+  const { pair, url } = await pairs.get(rival.engine)
+  const contender = rival.contender(way, url)
+  if (contender === undefined) return undefined
+  const { blue: old, green: fresh } = pair
+  const outcomes = new Outcomes(rival)
+  contender.onSwap?.(() => outcomes.swapped())
+  const peak = new Peak(old, fresh)
+  const asking = openLoop({ rate: RATE, ms: BEFORE_MS + AFTER_MS }, (n, dueAt) => outcomes.ask(contender, n, dueAt))
+  await sleep(BEFORE_MS)
+  // A server that is frozen or gone cannot be asked.
+  if (scenario === 'freeze' || scenario === 'kill') await peak.leave(old)
+  outcomes.struck()
+  pair.moveTo('green')
+  const stroke = scenarios[scenario](old)
+  await asking
+  await stroke
+  await outcomes.settled(GRACE_MS)
+  const neverAnswered = outcomes.pending
+  const most = await peak.stop()
+  if (scenario === 'freeze') await old.thaw()
+  await ended(contender)
+  const [onOld, onFresh] = await Promise.all([scenario === 'kill' ? [] : numbers(old), numbers(fresh)])
+  if (scenario === 'freeze' || scenario === 'kill') await pairs.drop(rival.engine)
+  const { firstAfterError = Number.POSITIVE_INFINITY } = outcomes
+  return {
+    outcomes,
+    firstFromNew: outcomes.firstFrom(fresh.host),
+    lastFromOld: outcomes.lastFrom(old.host),
+    neverAnswered,
+    peak: most,
+    acceptedAfterError: scenario === 'demote' ? onOld.filter((n) => n >= firstAfterError).length : undefined,
+    twice: new Set(onOld).size + new Set(onFresh).size - new Set([...onOld, ...onFresh]).size,
+  }
+}
+
+/** Ends a contender, as far as it can: some wait for ever on what was lost. */
+async function ended(contender: Contender): Promise<void> {
+  await Promise.race([contender.end().catch(() => {}), sleep(6_000, undefined, { ref: false })])
+}
+
+async function numbers(server: DatabaseServer): Promise<number[]> {
+  return (await server.query<{ n: number }>('select n from entry')).map(({ n }) => n)
+}
+
+function shown(result: Result): object {
+  const { outcomes, firstFromNew, lastFromOld, neverAnswered, peak, acceptedAfterError } = result
+  return {
+    'first from new, ms': firstFromNew?.toFixed(0) ?? 'never',
+    'last from old, ms': lastFromOld.toFixed(0),
+    failed: outcomes.failed,
+    'on the wire': outcomes.onWire,
+    'never answered': neverAnswered,
+    'old took after an error': acceptedAfterError ?? '',
+    'peak connections': peak,
+    'p99 ms': outcomes.p99.toFixed(0),
+  }
+}
+
+/** What our own way with triggers promises. */
+function goalsMissed({ outcomes, firstFromNew, neverAnswered, acceptedAfterError, twice, peak }: Result): string[] {
+  const goals: readonly [met: boolean, goal: string][] = [
+    [
+      firstFromNew !== undefined && firstFromNew <= 400,
+      `first answer from the new server ≤ 400 ms: ${firstFromNew?.toFixed(0) ?? 'never'}`,
+    ],
+    [outcomes.failed <= outcomes.onWire, `failed ≤ on the wire: ${outcomes.failed}, of ${outcomes.onWire}`],
+    [neverAnswered === 0, `never answered 0: ${neverAnswered}`],
+    [
+      (acceptedAfterError ?? 0) === 0,
+      `writes taken by the demoted server after the first error 0: ${acceptedAfterError}`,
+    ],
+    [twice === 0, `written to both servers 0: ${twice}`],
+    [peak <= POOL + 1, `peak connections at a server ≤ ${POOL + 1}: ${peak}`],
+  ]
+  return goals.filter(([met]) => !met).map(([, goal]) => goal)
+}
