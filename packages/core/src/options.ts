@@ -32,7 +32,7 @@ export interface Options<Client = unknown> {
   readonly overlap?: number
   /** A generation older than this is flushed by its next use, with no timer at all; from 1. Default `false`. */
   readonly maxAgeMs?: number | false
-  /** Time between flushes that triggers ask for, from 0. Default 1 000. */
+  /** Time between flushes that one trigger asks for, from 0. Default 1 000. */
   readonly minGapMs?: number
   /** Reasons to flush other than the interval. Default none. */
   readonly triggers?: readonly Trigger[]
