@@ -69,6 +69,11 @@ export class Stage {
     return this.#opened(this.subject.open({ url, max, options: { intervalMs: false, ...options } }), max)
   }
 
+  /** For `nameMoved`: what to watch where the client does not tell. */
+  endpoints(url: string): { endpoints?: { host: string }[] } {
+    return this.subject.eager === undefined ? {} : { endpoints: [{ host: new URL(url).hostname }] }
+  }
+
   /** How many connections a client has that has just asked one thing. */
   resting(max: number): number {
     return this.subject.eager === undefined ? 1 : max

@@ -11,15 +11,12 @@ const reasonsOf = (client: Client): string[] => {
 }
 
 behaviour('triggers', (stage) => {
-  const { dialect, name } = stage.subject
-  /** What to watch where the client does not tell. */
-  const endpointsOf = (url: string) =>
-    name === 'prisma/adapter-mariadb' ? { endpoints: [{ host: new URL(url).hostname }] } : {}
+  const { dialect } = stage.subject
 
   stage.test('nameMoved: queries follow the name as soon as it has moved, without any timer of ours', async () => {
     const pair = await stage.pair()
     const url = pair.url()
-    const trigger = nameMoved({ pollMs: 20, settleMs: 100, ...endpointsOf(url) })
+    const trigger = nameMoved({ pollMs: 20, settleMs: 100, ...stage.endpoints(url) })
     const client = stage.open({ url: () => url, options: { triggers: [trigger], minGapMs: 0 } })
     const reasons = reasonsOf(client)
     expect(await client.value(dialect.servedBy)).toBe('127.0.0.1')
