@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -40,8 +40,20 @@ export function installed(program: string): boolean {
   return runs
 }
 
-/** Ends the program when its input ends, which the kernel sees to however a test run ends. */
-const guard = '"$@" & pid=$!; cat >/dev/null; kill "$pid"; wait "$pid"'
+/**
+ * Ends the program when its own input ends, which the kernel sees to however a test run ends, and removes the directory
+ * once the program has ended.
+ */
+const guard = `
+directory=$1
+shift
+exec 3<&0
+"$@" &
+pid=$!
+(cat <&3; kill "$pid") >/dev/null 2>&1 &
+wait "$pid"
+rm -rf "$directory"
+`
 
 /** Starts a program in a directory of its own; resolves when one of its lines says that it is ready. */
 export async function startBroker(
@@ -52,8 +64,11 @@ export async function startBroker(
   const path = found(program)
   if (path === undefined) throw new Error(`${program} is not installed (Debian and Ubuntu: apt-get install ${program})`)
   const directory = await mkdtemp(join(tmpdir(), 'periodic-flush-'))
-  const child = spawn('sh', ['-c', guard, 'sh', path, ...args(directory)], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn('sh', ['-c', guard, 'sh', directory, path, ...args(directory)], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  ended.then(() => child.stdin.destroy())
   const lines: string[] = []
   await new Promise<void>((resolve, reject) => {
     for (const input of [child.stdout, child.stderr]) {
@@ -71,7 +86,6 @@ export async function startBroker(
     async [Symbol.asyncDispose]() {
       child.stdin.end()
       await ended
-      await rm(directory, { recursive: true, force: true })
     },
   }
 }

@@ -96,15 +96,22 @@ test('the end of a pg.Client is told with its reason, and ends nothing else', as
   expect(client.clock.timers).toBe(0)
 })
 
-test('a channel with quotes in its name is one channel', async () => {
+test('a channel with quotes in its name is one channel, and hears nothing of another', async () => {
   const connection = new pg.Client(server.url())
   await connection.connect()
   const clock = new ManualClock()
   const channel = `it's "mine"`
-  const stop = postgresTrigger(connection, { channel }).start(new WatchedClient('a', clock))
+  const [mine, other] = [new WatchedClient('mine', clock), new WatchedClient('other', clock)]
+  const stops = [
+    postgresTrigger(connection, { channel }).start(mine),
+    postgresTrigger(connection, { channel: 'other' }).start(other),
+  ]
   await connection.query(`select pg_notify($1, 'now')`, [channel])
   await until(() => clock.timers === 1)
-  stop()
+  await clock.advance(5_000)
+  expect([mine.requests.length, other.requests.length]).toEqual([1, 0])
+  expect([...mine.errors, ...other.errors]).toEqual([])
+  for (const stop of stops) stop()
   await connection.end()
 })
 

@@ -87,6 +87,23 @@ describe.skipIf(!redisInstalled)('a Redis subscription that fails', () => {
   })
 })
 
+test.skipIf(!redisInstalled)('two channels on one connection of ioredis are two', async () => {
+  const connection = new Redis({ path: server.path })
+  const clock = new ManualClock()
+  const [mine, other] = [new WatchedClient('mine', clock), new WatchedClient('other', clock)]
+  const stops = [
+    redisTrigger(connection, { channel: 'mine' }).start(mine),
+    redisTrigger(connection, { channel: 'other' }).start(other),
+  ]
+  await until(async () => (await server.subscribers('other')) === 1)
+  await server.publish('mine', 'now')
+  await until(() => clock.timers === 1)
+  await clock.advance(5_000)
+  expect([mine.requests.length, other.requests.length]).toEqual([1, 0])
+  for (const stop of stops) stop()
+  await connection.quit()
+})
+
 test('anything but a Redis client, and wrong options, are refused at once', () => {
   expect(() => redisTrigger({} as never)).toThrow(
     new TypeError('Expected `client` to be a client of ioredis or redis, got an object'),

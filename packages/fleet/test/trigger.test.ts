@@ -184,9 +184,9 @@ test('nothing is tried again once nobody wants it', async () => {
   const stop = trigger.start(client)
   await settled()
   stop()
+  expect(clock.timers).toBe(0)
   await clock.advance(60_000)
   expect(bus.transcript).toEqual(['subscribe'])
-  expect(clock.timers).toBe(0)
 })
 
 test('a subscription that is lost while it is made, or ended, is told at most once', async () => {
