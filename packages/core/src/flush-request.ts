@@ -1,4 +1,4 @@
-import type { OnDeadline } from './options.ts'
+import type { OnDeadline, ResolvedOptions } from './options.ts'
 
 /** What a flush is asked to do; several requests that share one flush are merged into the strictest. */
 export interface FlushRequest {
@@ -8,8 +8,18 @@ export interface FlushRequest {
   readonly onDeadline: OnDeadline
   /** The old server is known to be dead or demoted. */
   readonly abandoned: boolean
+  /** Addresses at which it is no longer to be found. */
+  readonly gone: readonly string[]
   /** A caller waits, so timers keep the process alive. */
   readonly hold: boolean
+}
+
+/** A request as the options have it. */
+export function requestOf(
+  { deadlineMs, onDeadline }: Pick<ResolvedOptions, 'deadlineMs' | 'onDeadline'>,
+  given: Pick<FlushRequest, 'reason' | 'hold'> & Partial<FlushRequest>,
+): FlushRequest {
+  return { deadlineMs, onDeadline, abandoned: false, gone: [], lazy: false, ...given }
 }
 
 /** Two requests that share one flush make the stricter one. */
@@ -19,6 +29,7 @@ export function merged(a: FlushRequest, b: FlushRequest): FlushRequest {
     deadlineMs: Math.min(a.deadlineMs, b.deadlineMs),
     onDeadline: b.onDeadline === 'cut' || a.onDeadline === 'auto' ? b.onDeadline : a.onDeadline,
     abandoned: a.abandoned || b.abandoned,
+    gone: [...a.gone, ...b.gone],
     lazy: a.lazy && b.lazy,
     hold: a.hold || b.hold,
   }

@@ -5,6 +5,7 @@ import type { Driver } from './driver.ts'
 import { PeriodicFlushError, withoutCredentials } from './errors.ts'
 import { Events, type FlusherEvents, type Listener } from './events.ts'
 import type { FlushReport } from './flush-report.ts'
+import { requestOf } from './flush-request.ts'
 import type { Holder, Lease, LeaseKind } from './generation.ts'
 import { enlist, strike } from './live.ts'
 import {
@@ -75,7 +76,7 @@ export class Flusher<Client> {
     const armed = (dueAt: number) => this.#expectWakeful(dueAt)
     this.#scheduler = new Scheduler(this.#options, clock, random, () => this.#tick(), armed)
     this.#watch = this.#watchWith(random)
-    this.#events.on('swap', () => this.#watch.succeeded())
+    this.#events.on('swap', () => this.#watch.succeeded(this.#rotator.current?.openedAt ?? clock.now()))
   }
 
   /**
@@ -146,13 +147,8 @@ export class Flusher<Client> {
    * @throws OPEN_FAILED, CHECK_FAILED, TIMEOUT, READ_ONLY, SAME_CLIENT, CLOSED; TypeError or RangeError for an option.
    */
   async flush(options: FlushOptions = {}): Promise<FlushReport> {
-    const { deadlineMs, onDeadline } = this.#options
     const { wait = 'drained', ...verified } = verifyFlushOptions(options)
-    const lazy = verified.lazy === true
-    return this.#rotator.flush(
-      { reason: 'manual', deadlineMs, onDeadline, abandoned: false, ...verified, lazy, hold: true },
-      wait,
-    )
+    return this.#rotator.flush(requestOf(this.#options, { reason: 'manual', hold: true, ...verified }), wait)
   }
 
   /**
@@ -165,10 +161,8 @@ export class Flusher<Client> {
    * @throws the same as `flush`; TypeError or RangeError for an option.
    */
   async hold(options: HoldOptions = {}): Promise<FlushReport> {
-    const { deadlineMs, onDeadline } = this.#options
-    const { timeoutMs = deadlineMs, reason = 'hold' } = verifyHoldOptions(options)
-    const request = { reason, deadlineMs, onDeadline, abandoned: false, lazy: false, hold: true }
-    return this.#rotator.hold(request, timeoutMs)
+    const { timeoutMs = this.#options.deadlineMs, reason = 'hold' } = verifyHoldOptions(options)
+    return this.#rotator.hold(requestOf(this.#options, { reason, hold: true }), timeoutMs)
   }
 
   /**
@@ -184,7 +178,7 @@ export class Flusher<Client> {
    * knows), the triggers hear of it. {@link run} does so by itself.
    */
   failed(client: Client, error: unknown): void {
-    if (error instanceof PeriodicFlushError || this.current() !== client) return
+    if (this.current() !== client) return
     const suspicion = this.#driver.suspect?.(error)
     if (suspicion !== undefined) this.#watch.suspect(suspicion)
   }
@@ -289,12 +283,7 @@ export class Flusher<Client> {
 
   async #tick(): Promise<void> {
     if (this.#clock.now() > this.#rotator.awakeUntil) this.#rotator.distrust('woke up')
-    await this.#request('interval', { lazy: true })
-  }
-
-  #request(reason: string, { lazy = false, abandoned = false }): Promise<FlushReport> {
-    const { deadlineMs, onDeadline } = this.#options
-    return this.#rotator.flush({ reason, deadlineMs, onDeadline, abandoned, lazy, hold: false }, 'swapped')
+    await this.#rotator.flush(requestOf(this.#options, { reason: 'interval', lazy: true, hold: false }), 'swapped')
   }
 
   /** A timer that is later than this was kept from firing: the process was suspended. */
@@ -305,7 +294,8 @@ export class Flusher<Client> {
 
   #watchWith(random: () => number): Watch {
     return new Watch(this.#options, this.#clock, random, {
-      flush: ({ reason, abandoned }) => this.#request(reason, { abandoned }),
+      flush: ({ reason, abandoned = false, gone = [] }) =>
+        this.#rotator.flush(requestOf(this.#options, { reason, abandoned, gone, hold: false }), 'swapped'),
       failed: (reason, error) => {
         const safe = withoutCredentials(error)
         this.#events.emit('failed', { name: this.name, reason, step: 'trigger', error: safe })

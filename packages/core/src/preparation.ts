@@ -73,7 +73,9 @@ export class Preparation<Client> {
       await opening.check(client)
       if (previous === undefined) return fresh
       if (!hasRoom && shareServer(previous.peers, fresh.peers)) throw new StepError('room', this.#noRoom())
-      await this.#room.fill(previous, fresh, opening, this.#closing)
+      // Whoever asks a server that is not the right one any more is better off connecting than waiting for a warm pool.
+      const left = request.abandoned || !shareServer(previous.peers, fresh.peers)
+      if (!left) await this.#room.fill(previous, fresh, opening, this.#closing)
       return fresh
     } catch (error) {
       if (fresh !== undefined) this.#listener.discarded(fresh)

@@ -1,3 +1,4 @@
+import { addressOf } from './address.ts'
 import { Admission, shareServer } from './admission.ts'
 import type { Clock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
@@ -5,7 +6,7 @@ import type { Driver } from './driver.ts'
 import { closedError, withoutCredentials } from './errors.ts'
 import { type Events, type FailedStep, type FlusherEvents, traceFlush } from './events.ts'
 import { type FlushReport, reportAtSwap } from './flush-report.ts'
-import { type FlushRequest, merged } from './flush-request.ts'
+import { type FlushRequest, merged, requestOf } from './flush-request.ts'
 import { Generation, type Holder, type Lease } from './generation.ts'
 import { Hold } from './hold.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -58,6 +59,8 @@ export class Rotator<Client> {
   #closed: Promise<void> | undefined
   flushes = 0
   failures = 0
+  /** The generation that a flush is about to replace for those who wait. */
+  #flushingDue: Generation<Client> | undefined
   /** A timer fires before this time. If it is later and none has, the process was suspended. */
   awakeUntil = Number.POSITIVE_INFINITY
 
@@ -303,7 +306,9 @@ export class Rotator<Client> {
   /** What happens to the stragglers of a retirement whose deadline has come. */
   #verdict(request: FlushRequest, retirement: Retirement<Client>, fresh: Generation<Client>): 'keep' | 'cut' {
     if (request.onDeadline !== 'auto') return request.onDeadline
-    return request.abandoned || !shareServer(retirement.peers, fresh.peers) ? 'cut' : 'keep'
+    const isGone = (peer: string): boolean => request.gone.includes(addressOf(peer))
+    const { peers } = retirement
+    return request.abandoned || peers.some(isGone) || !shareServer(peers, fresh.peers) ? 'cut' : 'keep'
   }
 
   /** Waits until fewer generations drain than may at once; kept ones do not count. */
@@ -390,10 +395,14 @@ export class Rotator<Client> {
   }
 
   #flushDue(generation: Generation<Client>): void {
-    const { deadlineMs, onDeadline } = this.#options
+    // All wait for the same flush, also those who come while it opens.
+    if (this.#flushingDue === generation) return
+    this.#flushingDue = generation
     const { due: reason = 'used again' } = generation
-    const request = { reason, deadlineMs, onDeadline, abandoned: false, lazy: false, hold: true }
-    this.flush(request, 'swapped').catch(() => {
+    const request = requestOf(this.#options, { reason, hold: true })
+    const settle = () => (this.#flushingDue = undefined)
+    this.flush(request, 'swapped').then(settle, () => {
+      settle()
       // The old client serves on, and is given another term before it is tried again.
       generation.openedAt = this.#clock.now()
       generation.due = undefined

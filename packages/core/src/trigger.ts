@@ -7,6 +7,11 @@ export interface TriggerRequest {
   readonly reason: string
   /** True if the old server is known to be dead or demoted: with `onDeadline: 'auto'` its stragglers are then cut. */
   readonly abandoned?: boolean
+  /**
+   * Addresses at which the server is no longer to be found: with `onDeadline: 'auto'` the stragglers of an old client that
+   * is connected to one of them are then cut, even if it is connected to the fresh client's server too.
+   */
+  readonly gone?: readonly string[]
 }
 
 /** What a trigger sees of the client that it watches. */

@@ -27,6 +27,7 @@ export class Watch {
   readonly #random: () => number
   readonly #flusher: WatchedFlusher
   readonly #suspicious = new Set<(suspicion: string) => void>()
+  readonly #gaps = new Set<Gap>()
   #stops: (() => void)[] = []
   #retry: { readonly request: TriggerRequest; readonly timer: Timer } | undefined
   #failures = 0
@@ -59,13 +60,19 @@ export class Watch {
   stop(): void {
     const stops = this.#stops
     this.#stops = []
-    this.succeeded()
+    this.#endRetry()
+    this.#gaps.clear()
     this.#suspicious.clear()
     for (const stop of stops) stop()
   }
 
-  /** A flush has succeeded, whoever asked for it. */
-  succeeded(): void {
+  /** A flush has succeeded, whoever asked for it, with a client that was opened at that time. */
+  succeeded(openedAt: number): void {
+    this.#endRetry()
+    for (const gap of this.#gaps) gap.fulfil(openedAt)
+  }
+
+  #endRetry(): void {
     this.#retry?.timer.cancel()
     this.#retry = undefined
     this.#failures = 0
@@ -79,6 +86,7 @@ export class Watch {
   #started(trigger: Trigger): (() => void)[] {
     const flusher = this.#flusher
     const gap = new Gap(this.#options.minGapMs, this.#clock, (request) => this.#flush(request))
+    this.#gaps.add(gap)
     const watched: Watched = {
       name: this.#options.name,
       clock: this.#clock,
@@ -119,7 +127,8 @@ export class Watch {
 function both(a: TriggerRequest | undefined, b: TriggerRequest): TriggerRequest {
   if (a === undefined) return b
   const reason = a.reason === b.reason ? a.reason : `${a.reason}, ${b.reason}`
-  return { reason, abandoned: a.abandoned === true || b.abandoned === true }
+  const gone = [...(a.gone ?? []), ...(b.gone ?? [])]
+  return { reason, abandoned: a.abandoned === true || b.abandoned === true, gone }
 }
 
 /** Keeps the requests of one trigger apart. */
@@ -130,6 +139,8 @@ class Gap {
   /** When the last request was passed on, or the one that is put off will be. */
   #last = Number.NEGATIVE_INFINITY
   #putOff: TriggerRequest | undefined
+  /** When that was asked for, or the last of those that it stands for. */
+  #askedAt = 0
   #timer: Timer | undefined
   #ended = false
 
@@ -141,11 +152,12 @@ class Gap {
 
   ask(request: TriggerRequest): void {
     if (this.#ended) return
+    const now = this.#clock.now()
+    this.#askedAt = now
     if (this.#putOff !== undefined) {
       this.#putOff = both(this.#putOff, request)
       return
     }
-    const now = this.#clock.now()
     const wait = this.#last + this.#ms - now
     this.#last = now + Math.max(0, wait)
     if (wait <= 0) {
@@ -158,6 +170,14 @@ class Gap {
       this.#putOff = undefined
       this.#flush(all)
     })
+  }
+
+  /** A client that was opened after the request was made is what was asked for. */
+  fulfil(openedAt: number): void {
+    if (this.#putOff === undefined || openedAt < this.#askedAt) return
+    this.#timer?.cancel()
+    this.#putOff = undefined
+    this.#last = openedAt
   }
 
   end(): void {

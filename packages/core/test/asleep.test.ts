@@ -30,7 +30,37 @@ test('where the late timer fires first, callers wait for its flush', async () =>
   driver.onOpen = () => {}
   opened()
   expect((await lease).client.id).toBe(2)
+  await settled()
+  expect(driver.clients).toHaveLength(2)
   stuck.release()
+})
+
+test('those who come while that flush opens wait for the same one', async () => {
+  const { clock, driver, flusher } = await setUp({ intervalMs: false, maxAgeMs: 10_000 })
+  clock.sleep(20_000)
+  let opened = () => {}
+  driver.onOpen = () => new Promise<void>((resolve) => (opened = resolve))
+  const first = flusher.acquire(holder())
+  await settled()
+  const second = flusher.acquire(holder())
+  driver.onOpen = () => {}
+  opened()
+  expect((await first).client.id).toBe(2)
+  expect((await second).client.id).toBe(2)
+  await settled()
+  expect(driver.clients).toHaveLength(2)
+})
+
+test('whoever distrusts a client flushes it: at once where it is in use, else with its next use', async () => {
+  const { driver, flusher } = await setUp({ intervalMs: false })
+  flusher.distrust('resumed')
+  await settled()
+  expect(driver.clients).toHaveLength(1)
+  const lease = await flusher.acquire(holder())
+  expect(lease.client.id).toBe(2)
+  flusher.distrust('resumed')
+  await settled()
+  expect(flusher.stats().generation).toBe(3)
 })
 
 test('a timer that is merely late wakes nobody', async () => {

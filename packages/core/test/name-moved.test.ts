@@ -74,9 +74,18 @@ test('while answers do not settle, an address that has been gone for settleMs is
 })
 
 test('an address that no answer ever has, such as a proxy’s, is left to itself after one move', async () => {
-  const { clock, swaps } = await watching({}, { peers: ['192.168.0.9:6432'] })
+  const { clock, names, swaps } = await watching({}, { peers: ['192.168.0.9:6432'] })
+  await clock.advance(1_000)
+  expect(swaps).toEqual(['name moved'])
   await clock.advance(60_000)
   expect(swaps).toEqual(['name moved', 'name settled'])
+  // It was a server after all.
+  names.db = ['192.168.0.9']
+  await clock.advance(60_000)
+  expect(swaps).toHaveLength(2)
+  names.db = [BLUE]
+  await clock.advance(100)
+  expect(swaps).toHaveLength(3)
 })
 
 const failures: [string, () => unknown][] = [
@@ -135,6 +144,27 @@ test('a look-up that never returns is the only one for its name; other names and
   expect(swaps).toEqual([])
   await flusher.close()
   expect(clock.timers).toBe(0)
+})
+
+test('a name whose look-up hangs from now on does not hide that another one has moved', async () => {
+  let hangs = false
+  let address = BLUE
+  const { clock, swaps, driver } = await watching(
+    {
+      lookup: (host) => {
+        if (host === 'db') return answered([address])
+        return hangs ? new Promise(() => {}) : answered(['10.0.0.9'])
+      },
+    },
+    { hosts: ['other', 'db'] },
+  )
+  await clock.advance(1_000)
+  hangs = true
+  await clock.advance(100)
+  address = GREEN
+  driver.peers_ = [`${GREEN}:5432`]
+  await clock.advance(200)
+  expect(swaps).toEqual(['name moved'])
 })
 
 test('of several hosts, an address may be any one’s', async () => {

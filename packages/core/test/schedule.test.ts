@@ -3,7 +3,7 @@ import { createFlusher } from '../src/flusher.ts'
 import { startPeriodicFlush } from '../src/periodic-flush.ts'
 import { flushAll } from '../src/target.ts'
 import type { Watched } from '../src/trigger.ts'
-import { ManualClock } from './manual-clock.ts'
+import { ManualClock, settled } from './manual-clock.ts'
 import { holder, ScriptedDriver } from './scripted-driver.ts'
 
 test('the interval starts with the first use, and a timed flush before it does nothing', async () => {
@@ -123,9 +123,12 @@ test('triggers start with the first use and stop at close; a storm of requests m
   expect(log).toEqual([])
   await use(flusher)
   for (let n = 0; n < 100; n++) watched?.flush({ reason: 'alarm' })
-  await clock.advance(0)
+  await settled()
+  await clock.advance(499)
   expect(flusher.stats().generation).toBe(2)
-  await clock.advance(500)
+  for (let n = 0; n < 100; n++) watched?.flush({ reason: 'alarm' })
+  expect(flusher.stats().generation).toBe(2)
+  await clock.advance(1)
   expect(flusher.stats().generation).toBe(3)
   await clock.advance(5_000)
   expect(flusher.stats().generation).toBe(3)

@@ -1,5 +1,4 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { PeriodicFlushError } from '../src/errors.ts'
 import { createFlusher } from '../src/flusher.ts'
 import type { Options } from '../src/options.ts'
 import { flushAll } from '../src/target.ts'
@@ -20,8 +19,43 @@ test('each trigger has a gap of its own, so that a storm from one does not put o
   b.watched.flush({ reason: 'b' })
   await settled()
   expect(flusher.stats().generation).toBe(3)
-  await clock.advance(700)
+  for (let n = 0; n < 100; n++) a.watched.flush({ reason: 'a' })
+  await clock.advance(699)
+  expect(flusher.stats().generation).toBe(3)
+  await clock.advance(1)
   expect(flusher.stats().generation).toBe(4)
+  await clock.advance(10_000)
+  expect(flusher.stats().generation).toBe(4)
+})
+
+test('what was put off is done with once another flush has opened a client since', async () => {
+  const a = new Alarm('a')
+  const { clock, flusher } = await started({ triggers: [a] })
+  a.watched.flush({ reason: 'a' })
+  await clock.advance(100)
+  a.watched.flush({ reason: 'a' })
+  await clock.advance(100)
+  await flusher.flush()
+  expect(flusher.stats().generation).toBe(3)
+  await clock.advance(10_000)
+  expect(flusher.stats().generation).toBe(3)
+})
+
+test('what was put off is still done if the client of the other flush had been opened before', async () => {
+  const a = new Alarm('a')
+  const { clock, driver, flusher } = await started({ triggers: [a] })
+  a.watched.flush({ reason: 'a' })
+  await clock.advance(100)
+  let checked = () => {}
+  driver.onCheck = () => new Promise<void>((resolve) => (checked = resolve))
+  const other = flusher.flush()
+  await settled()
+  await clock.advance(100)
+  a.watched.flush({ reason: 'a' })
+  driver.onCheck = () => {}
+  checked()
+  await other
+  expect(flusher.stats().generation).toBe(3)
   await clock.advance(10_000)
   expect(flusher.stats().generation).toBe(4)
 })
@@ -84,6 +118,57 @@ test('a pause ends the tries, and what a trigger asks for during it is not done 
   expect(driver.clients).toHaveLength(2)
 })
 
+test('nor is a flush tried again that fails only after the pause', async () => {
+  const a = new Alarm('a')
+  const { clock, flusher, driver } = await started({ triggers: [a] })
+  let fail = (_: Error) => {}
+  driver.onOpen = () => new Promise((_, reject) => (fail = reject))
+  a.watched.flush({ reason: 'a' })
+  await settled()
+  flusher.pause()
+  fail(new Error('no route'))
+  await settled()
+  expect(clock.timers).toBe(0)
+})
+
+test('an old client with work at an address that is gone is cut, also if it is connected elsewhere too', async () => {
+  const a = new Alarm('a')
+  const { clock, flusher, driver } = await started({ triggers: [a], deadlineMs: 100 })
+  const straggler = await flusher.acquire(holder())
+  straggler.client.connections = 2
+  straggler.client.peers = ['10.0.0.1:5432', '10.0.0.2:5432']
+  driver.peers_ = ['10.0.0.2:5432']
+  a.watched.flush({ reason: 'moved', gone: ['10.0.0.1'] })
+  await settled()
+  await clock.advance(100)
+  expect(driver.transcript).toContain('cut 1')
+})
+
+test('a fresh client of another server serves at once; one of the same server is warmed first', async () => {
+  const a = new Alarm('a')
+  const { clock, flusher, driver } = await started({ triggers: [a], minGapMs: 0 })
+  const leases = await Promise.all([1, 2, 3].map(() => flusher.acquire(holder())))
+  for (const lease of leases) {
+    lease.client.connections = 3
+    lease.release()
+  }
+  await flusher.flush()
+  expect(driver.transcript).toContain('warm 3 2')
+  const warm = driver.transcript.filter((call) => call.startsWith('warm')).length
+  await Promise.all([1, 2, 3].map(() => flusher.acquire(holder()))).then((all) => all.map((lease) => lease.release()))
+  driver.peers_ = ['10.0.0.2:5432']
+  a.watched.flush({ reason: 'moved' })
+  await clock.advance(0)
+  for (const lease of await Promise.all([1, 2, 3].map(() => flusher.acquire(holder())))) {
+    lease.client.connections = 3
+    lease.release()
+  }
+  a.watched.flush({ reason: 'demoted', abandoned: true })
+  await clock.advance(0)
+  expect(flusher.stats().generation).toBe(4)
+  expect(driver.transcript.filter((call) => call.startsWith('warm'))).toHaveLength(warm)
+})
+
 test('a trigger that cannot start, or fails later, says so in an event and disturbs nobody', async () => {
   const broken = {
     name: 'broken',
@@ -117,12 +202,11 @@ test('failover flushes for an error that the driver suspects, and leaves that er
   expect(flusher.stats().generation).toBe(2)
 })
 
-test('failover takes no notice of a generation that has been replaced already, nor of what was cut', async () => {
+test('failover takes no notice of a generation that has been replaced already', async () => {
   const { flusher } = await started({ triggers: [failover()], minGapMs: 0 })
   const old = await flusher.acquire(holder())
   await flusher.flush({ wait: 'swapped' })
   flusher.failed(old.client, suspicious('lost'))
-  flusher.failed(flusher.current() as FakeClient, new PeriodicFlushError('CUT', 'lost'))
   await settled()
   expect(flusher.stats().generation).toBe(2)
 })
@@ -158,6 +242,8 @@ test('a signal flushes every client with one listener of the process, which goes
   process.emit('SIGUSR2', 'SIGUSR2')
   await settled()
   expect(all.map(({ flusher }) => flusher.stats().generation)).toEqual(all.map(() => 2))
+  await all[0]?.flusher.close()
+  expect(process.listenerCount('SIGUSR2')).toBe(before + 1)
   await Promise.all(all.map(({ flusher }) => flusher.close()))
   expect(process.listenerCount('SIGUSR2')).toBe(before)
 })

@@ -164,7 +164,8 @@ async function retire(client: Client): Promise<void> {
   opened.sockets.dropConnecting()
   // close() on a reserved connection marks it as ending for good, and it then outlives its release.
   if (opened.reservations > 0) return
-  // Resolves only when the busy ones have finished too, so nobody waits for it.
-  client.close().catch(noop)
+  // Resolves only when the busy ones have finished too, so nobody waits for it. Once is enough: the busy ones end as they
+  // become idle, and each further call would leave a listener on every socket that is not closed yet.
+  opened.closing ??= client.close().catch(noop)
   await opened.sockets.ended(false)
 }

@@ -11,6 +11,8 @@ export class Opened {
   readonly handler: Handler
   /** Reservations that are held or wait. */
   reservations = 0
+  /** Set once its idle connections have been closed, and the others told to end when they become idle. */
+  closing: Promise<unknown> | undefined
   /** Whether the client may run queries at once: it knows its server's array types, or it is the first. */
   ready: boolean
   readonly #canceller: Handler

@@ -1,7 +1,7 @@
+import { addressOf, isName, plainAddress } from '../address.ts'
 import type { Timer } from '../clock.ts'
 import type { Endpoint } from '../driver.ts'
 import type { Watched } from '../trigger.ts'
-import { addressOf, isName, plainAddress } from './address.ts'
 
 /** Every address of a host name, as `dns.promises.lookup(host, { all: true })` gives them. */
 export type Lookup = (host: string) => Promise<readonly { readonly address: string }[]>
@@ -121,25 +121,25 @@ export class NameWatch {
     const peers = this.#watched.peers()
     const strays = this.#strays(peers ?? [])
     if (!this.#moving) {
-      if (peers === undefined ? changed : strays.length > 0) this.#move(now)
+      if (peers === undefined ? changed : strays.length > 0) this.#move(now, strays)
     } else if (now - this.#changedAt >= settleMs) {
       this.#moving = false
       for (const stray of strays) this.#foreign.add(stray)
-      this.#watched.flush({ reason: 'name settled' })
+      this.#watched.flush({ reason: 'name settled', gone: strays })
     } else {
       const gone = strays.filter((stray) => now - (this.#seenAt.get(stray) ?? now) >= settleMs)
       for (const address of gone) this.#seenAt.set(address, now)
-      if (gone.length > 0) this.#watched.flush({ reason: 'name moved' })
+      if (gone.length > 0) this.#watched.flush({ reason: 'name moved', gone })
     }
     for (const [address, at] of this.#seenAt) {
       if (now - at > settleMs && !strays.includes(address)) this.#seenAt.delete(address)
     }
   }
 
-  #move(now: number): void {
+  #move(now: number, gone: readonly string[]): void {
     this.#moving = true
     this.#changedAt = now
-    this.#watched.flush({ reason: 'name moved' })
+    this.#watched.flush({ reason: 'name moved', gone })
   }
 
   /** The addresses that sockets are connected to and that no answer has. */
