@@ -98,21 +98,23 @@ describe.each<[string, () => ConnectionOptions]>([
     const pool = flushing(ssl())
     await Promise.all([1, 2, 3].map(() => pool.query('select pg_sleep(0.05)')))
     expect(openSockets()).toBe(before + 3)
+    const asked = reasonOf(pool.query('select pg_sleep(60)'))
+    await until(async () => (await server.backends()).some(({ query }) => query.includes('sleep(60)')))
     await server.freeze()
     try {
-      const asked = reasonOf(pool.query('select 1'))
       await pool.$flusher.close({ deadlineMs: 0 })
       expect(await asked).toEqual(cut)
       await until(() => openSockets() === before)
     } finally {
       await server.thaw()
     }
+    await server.killBackends()
     await gone()
   })
 })
 
 test('over TLS, a cut in the middle of a handshake leaves nothing that could end the process', async () => {
-  for (let turn = 0; turn < 20; turn++) {
+  for (let turn = 0; turn < 60; turn++) {
     const pool = flushing({ rejectUnauthorized: false })
     const asked = [1, 2, 3].map(() => reasonOf(pool.query('select 1')))
     for (let n = 0; n < turn; n++) await new Promise((resolve) => setImmediate(resolve))
