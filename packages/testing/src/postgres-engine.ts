@@ -1,8 +1,8 @@
 import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findBinaries } from './binaries.ts'
-import type { Endpoint } from './database-server.ts'
 import { certificateFiles, writeCertificate } from './certificate-files.ts'
+import type { Endpoint } from './database-server.ts'
 import type { Engine, Listening } from './engine.ts'
 import { openScratch } from './scratch.ts'
 
