@@ -49,6 +49,30 @@ behaviour('deadline', (stage) => {
     )
   })
 
+  stage.test(
+    'a transaction that is cut fails what it runs, what it asks later, and itself, and says so each time',
+    async () => {
+      const { url, database } = await stage.database()
+      const client = stage.open({ url: () => url })
+      const told: unknown[] = []
+      const tell = (error: unknown) => told.push(error)
+      const worked = gate()
+      const transaction = client.transaction(async (tx) => {
+        await tx.value('select 1')
+        await tx.value(sleep).catch(tell)
+        await tx.value('select 2').catch(tell)
+        worked.open()
+      })
+      const ended = transaction.catch(tell)
+      await sleeping(database, 1)
+      const report = await client.$flush({ deadlineMs: 0, onDeadline: 'cut' })
+      expect(report).toMatchObject({ cut: 1, drained: true })
+      await Promise.all([worked.opened, ended])
+      expect(told.map(chain)).toEqual([1, 2, 3].map(() => expect.stringContaining('outcome is unknown')))
+      expect(Number(await client.value('select 3'))).toBe(3)
+    },
+  )
+
   stage.test('by default a statement that outlives it finishes on the old generation', async () => {
     const { url, database } = await stage.database()
     const client = stage.open({ url: () => url, options: { deadlineMs: 100 } })

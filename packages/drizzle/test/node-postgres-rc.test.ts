@@ -1,36 +1,15 @@
 import { type FailoverPair, failoverPair } from '@periodic-flush/testing'
-import { defineRelations, eq, sql } from 'drizzle-orm-rc'
+import { eq, sql } from 'drizzle-orm-rc'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm-rc/node-postgres'
-import { customType, integer, jsonb, numeric, pgTable, text, timestamp } from 'drizzle-orm-rc/pg-core'
 import { Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, expectTypeOf, test } from 'vitest'
 import { withPeriodicFlush } from '../src/node-postgres.ts'
-
-/** A type of the user's own: comma-separated in the database, a list here. */
-const tags = customType<{ data: string[]; driverData: string }>({
-  dataType: () => 'text',
-  toDriver: (value) => value.join(','),
-  fromDriver: (value) => value.split(','),
-})
-
-const users = pgTable('users', { id: integer().primaryKey(), email: text().notNull(), tags: tags() })
-const posts = pgTable('posts', {
-  id: integer().primaryKey(),
-  author: integer().notNull(),
-  at: timestamp(),
-  data: jsonb().$type<{ side: string }>(),
-  price: numeric(),
-  list: integer().array(),
-})
-const relations = defineRelations({ users, posts }, (helpers) => ({
-  users: { posts: helpers.many.posts({ from: helpers.users.id, to: helpers.posts.author }) },
-}))
+import { ddl, posts, relations, users } from './rc-schema.ts'
 
 let pair: FailoverPair
 beforeAll(async () => {
   pair = await failoverPair({ database: 'app' })
-  await pair.query(`create table users (id int primary key, email text not null, tags text);
-    create table posts (id int primary key, author int not null, at timestamp, data jsonb, price numeric, list int[])`)
+  await pair.query(ddl)
 })
 beforeEach(async () => {
   pair.moveTo('blue')

@@ -61,6 +61,8 @@ export type Connected = (error: unknown, connection?: Connection) => void
 /** A pool of the callback flavour without its user-facing generics. */
 export interface NativePool extends EventEmitter {
   readonly config: PoolConfig
+  /** Also those that are still being made, which no event tells of. */
+  readonly _allConnections: { push(connection: Connection): unknown }
   getConnection(callback: Connected): void
   releaseConnection(connection: Connection): void
   query(...args: readonly unknown[]): Command

@@ -30,6 +30,7 @@ export class OpenedPool {
     native.config.waitForConnections = true
     native.config.queueLimit = 0
     this.#watchReturns()
+    this.#listenFromTheStart()
     native.on('connection', (connection: Connection) => {
       this.#adopt(connection)
       forward('connection', connection)
@@ -148,6 +149,19 @@ export class OpenedPool {
         packet.reset()
       }
       handle.call(connection, packet)
+    }
+  }
+
+  /**
+   * Until a connection is made mysql2 hears its first error alone: over TLS, one that is dropped has a second, which would
+   * end the process.
+   */
+  #listenFromTheStart(): void {
+    const { _allConnections: all } = this.native
+    const push = all.push
+    all.push = (connection) => {
+      connection.on('error', noop)
+      return push.call(all, connection)
     }
   }
 

@@ -48,6 +48,12 @@ function verified(value: unknown): Pool {
   if ('isConnected' in pool.Client.prototype) {
     throw unsupported('one of pg.native, whose connections cannot be counted or dropped; use the JavaScript client')
   }
+  // Vercel's stands on Neon's.
+  if ('neonConfig' in pool.Client.prototype) {
+    throw unsupported(
+      'one of @neondatabase/serverless or @vercel/postgres, whose connections are WebSockets that cannot be dropped; use the Pool of pg, which those servers take too',
+    )
+  }
   if (pool.totalCount > 0 && !isOwned(pool)) {
     throw unsupported('one that has connected already; each flush connects and checks it itself')
   }

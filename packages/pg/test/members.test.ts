@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
+import { Pool as NeonPool } from '@neondatabase/serverless'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { withPeriodicFlush } from '../src/index.ts'
@@ -168,6 +169,11 @@ describe('withPeriodicFlush', () => {
       isConnected() {}
     }
     expect(() => withPeriodicFlush(() => on.native({ Client: NativeClient }))).toThrow(refused('pg.native'))
+    class VercelPool extends NeonPool {}
+    for (const Pool of [NeonPool, VercelPool]) {
+      // @ts-expect-error: its sockets are others than pg's
+      expect(() => withPeriodicFlush(() => new Pool())).toThrow(refused('use the Pool of pg'))
+    }
     const late = withPeriodicFlush(async () => on.flushing(), { intervalMs: false })
     expect(await reasonOf(late.query('select 1'))).toEqual(refused('flushed already'))
     // @ts-expect-error: unknown option

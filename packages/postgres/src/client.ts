@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { ScopedSql } from './scope.ts'
 
 /** A postgres.js query as far as this package touches it: the driver reads and writes these fields live. */
 export interface Query extends Promise<unknown> {
@@ -18,10 +19,13 @@ export interface Query extends Promise<unknown> {
   readonly streaming?: boolean
 }
 
-export type Handler = (query: Query) => unknown
+export interface Handler {
+  (query: Query): unknown
+  /** postgres.js asks it for a stack trace. */
+  debug?: unknown
+}
 
-export interface Reserved extends Callable {
-  notify: (channel: string, payload: unknown) => Promise<unknown>
+export interface Reserved extends ScopedSql {
   release(): void
 }
 

@@ -1,6 +1,7 @@
 import { Readable, Stream } from 'node:stream'
 import type { Flusher, Holder, Lease, LeaseKind } from '@periodic-flush/core'
 import { type Client, noop, type Query } from './client.ts'
+import { Cursor } from './cursor.ts'
 import { type Opened, openedOf } from './opened.ts'
 
 /** Where a query that runs, and any stand-in for it, has its run. */
@@ -37,8 +38,7 @@ export class Run implements Holder {
   #lease: Lease<Client> | undefined
   #waiting: AbortController | undefined
   #stream: Stream | undefined
-  /** The rows of a cursor are with its owner, who has not asked for more yet. */
-  #stepping = false
+  readonly #cursor: Cursor | undefined
 
   constructor(flusher: Flusher<Client>, query: Routed) {
     this.#flusher = flusher
@@ -48,6 +48,9 @@ export class Run implements Holder {
     query[running] = this
     query.canceller = cancelRun
     this.kind = query.cursorRows !== undefined ? 'cursor' : query.streaming ? 'stream' : 'query'
+    if (this.kind !== 'cursor') return
+    const live = (): boolean => this.#lease !== undefined
+    this.#cursor = new Cursor(query, (rows) => query.cursorFn?.(rows), live)
   }
 
   start(): void {
@@ -163,27 +166,9 @@ export class Run implements Holder {
         query.active = active
       },
     })
-    if (this.kind === 'cursor') standIn.cursorFn = (rows) => this.#step(rows)
+    const cursor = this.#cursor
+    if (cursor !== undefined) standIn.cursorFn = (rows) => cursor.step(rows)
     return standIn
-  }
-
-  /**
-   * One step of a cursor. What its owner does after the connection is lost never comes back to it: postgres.js would
-   * write to a socket that is gone, and throw where nobody catches.
-   */
-  #step(rows: unknown): Promise<unknown> {
-    const lease = this.#lease
-    this.#stepping = true
-    const step = this.#query.cursorFn?.(rows)
-    return new Promise((resolve, reject) => {
-      const unless = (settle: Settle): Settle => {
-        return (value) => {
-          this.#stepping = false
-          if (this.#lease === lease) settle(value)
-        }
-      }
-      Promise.resolve(step).then(unless(resolve), unless(reject))
-    })
   }
 
   /** A copy that is destroyed before its end goes on to its end unread; natively its connection is paused for ever. */
@@ -210,19 +195,8 @@ export class Run implements Holder {
   }
 
   #fail(error: unknown): void {
-    if (this.kind !== 'cursor') {
-      this.#reject(error)
-      return
-    }
-    const query = this.#query
-    query.reject(error)
-    if (!this.#stepping) return
-    // Nobody waits: the next step must not find that the cursor has simply ended.
-    query.active = true
-    query.execute = () => {
-      query.reject(error)
-      return query
-    }
+    if (this.#cursor !== undefined) this.#cursor.fail(error)
+    else this.#reject(error)
   }
 }
 

@@ -1,31 +1,117 @@
+import { Stream } from 'node:stream'
+import type { Callable, Query } from './client.ts'
+import { Cursor } from './cursor.ts'
+
 /** The `notify` of the facade. */
 export type Notify = (channel: string, payload: unknown) => Promise<unknown>
 
-type Work = (scope: Scope) => unknown
+type Args = readonly unknown[]
 
 /** What postgres.js hands out for one connection: a transaction's `sql`, a savepoint's, a reserved one. */
-interface Scope {
+export interface ScopedSql extends Callable {
   notify: Notify
-  savepoint?: (...args: readonly unknown[]) => unknown
+  file(...args: Args): Query
+  savepoint?: (...args: Args) => unknown
 }
 
 /**
- * Gives a scope, and each savepoint in it, our `notify`. postgres.js runs that of a transaction beside it, on any
- * connection of the same client; and a client that retires has none, so that it would wait for ever.
+ * What the owner of one connection asks of it.
+ *
+ * postgres.js would say CONNECTION_DESTROYED, or nothing at all, to whatever a cut finds there; and it runs `notify` of a
+ * transaction beside it, on any connection of the same client, where one that retires has none.
  */
-export function withNotify(scope: Scope, notify: Notify): void {
-  scope.notify = notify
-  const { savepoint } = scope
-  if (savepoint !== undefined) scope.savepoint = (...args) => savepoint(...workWithNotify(args, notify))
+export class Scope {
+  readonly #notify: Notify
+  /** What runs, and how to end it. */
+  readonly #running = new Map<Query, (error: Error) => void>()
+  #cut: Error | undefined
+
+  constructor(notify: Notify) {
+    this.#notify = notify
+  }
+
+  /** Fails what runs and whatever is asked later: nothing more is sent. */
+  cut(error: Error): void {
+    this.#cut = error
+    for (const end of this.#running.values()) end(error)
+    this.#running.clear()
+  }
+
+  /** The same `sql`, with its statements watched and with our `notify`; in savepoints too. */
+  of<Sql extends ScopedSql>(native: Sql): Sql {
+    const sql = (first: unknown, ...rest: Args): unknown => this.#watched(native(first, ...rest))
+    const { savepoint } = native
+    return Object.assign(sql, native, {
+      notify: this.#notify,
+      unsafe: (text: string, ...rest: Args) => this.#watched(native.unsafe(text, ...rest)),
+      file: (...args: Args) => this.#watched(native.file(...args)),
+      ...(savepoint && { savepoint: (...args: Args) => savepoint(...this.work(args)) }),
+    })
+  }
+
+  /** The arguments of `begin` or `savepoint`, whose last one is what gets the scope. */
+  work(args: Args): Args {
+    const work = args.at(-1)
+    if (typeof work !== 'function') return args
+    const scoped = async (native: ScopedSql): Promise<unknown> => {
+      const done: unknown = work(this.of(native))
+      const result = await (Array.isArray(done) ? Promise.all(done) : done)
+      // It may have caught the error of a statement that was never sent: what is left must not be committed.
+      if (this.#cut !== undefined) throw this.#cut
+      return result
+    }
+    return [...args.slice(0, -1), scoped]
+  }
+
+  #watched<Made>(made: Made): Made {
+    if (isQuery(made)) {
+      const { handler } = made
+      made.handler = Object.assign((query: Query) => this.#run(query, () => handler(query)), { debug: handler.debug })
+    }
+    return made
+  }
+
+  #run(query: Query, run: () => unknown): unknown {
+    if (this.#cut !== undefined) return query.reject(this.#cut)
+    const { resolve, reject } = query
+    this.#running.set(query, this.#failing(query))
+    query.resolve = (value) => {
+      this.#running.delete(query)
+      if (value instanceof Stream) this.#copying(query, value)
+      resolve(value)
+    }
+    query.reject = (error) => {
+      this.#running.delete(query)
+      reject(error)
+    }
+    return run()
+  }
+
+  /** How to fail a query that runs. */
+  #failing(query: Query): (error: Error) => void {
+    if (query.cursorRows === undefined) return (error) => query.reject(error)
+    let give = query.cursorFn
+    const cursor = new Cursor(
+      query,
+      (rows) => give?.(rows),
+      () => this.#cut === undefined,
+    )
+    // Its iterator sets it at each step, postgres.js calls it.
+    Object.defineProperty(query, 'cursorFn', {
+      get: () => (rows: unknown) => cursor.step(rows),
+      set: (next: Query['cursorFn']) => {
+        give = next
+      },
+    })
+    return (error) => cursor.fail(error)
+  }
+
+  #copying(query: Query, stream: Stream): void {
+    this.#running.set(query, (error) => (stream as Stream & { destroy(error: Error): void }).destroy(error))
+    stream.once('close', () => this.#running.delete(query))
+  }
 }
 
-/** The arguments of `begin` or `savepoint`, whose last one is what gets the scope. */
-export function workWithNotify(args: readonly unknown[], notify: Notify): readonly unknown[] {
-  const work = args.at(-1)
-  if (typeof work !== 'function') return args
-  const noted: Work = (scope) => {
-    withNotify(scope, notify)
-    return (work as Work)(scope)
-  }
-  return [...args.slice(0, -1), noted]
+function isQuery(made: unknown): made is Query {
+  return made instanceof Promise && 'handler' in made
 }

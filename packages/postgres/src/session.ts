@@ -1,7 +1,7 @@
 import type { Flusher, Holder, Lease, LeaseKind } from '@periodic-flush/core'
 import { type Client, noop, type Query, type Reserved } from './client.ts'
 import { type Opened, openedOf } from './opened.ts'
-import { type Notify, withNotify, workWithNotify } from './scope.ts'
+import { type Notify, Scope } from './scope.ts'
 
 /** Work that holds one connection; until it has one, it may move to a fresh client. */
 abstract class Session<Result> implements Holder {
@@ -10,10 +10,12 @@ abstract class Session<Result> implements Holder {
   protected readonly resolve: (value: Result) => void
   protected readonly reject: (error: unknown) => void
   protected lease: Lease<Client> | undefined
+  protected readonly scope: Scope
   protected readonly flusher: Flusher<Client>
 
-  constructor(flusher: Flusher<Client>) {
+  constructor(flusher: Flusher<Client>, notify: Notify) {
     this.flusher = flusher
+    this.scope = new Scope(notify)
     let settle: [(value: Result) => void, (error: unknown) => void] = [noop, noop]
     this.result = new Promise((resolve, reject) => {
       settle = [resolve, reject]
@@ -23,6 +25,7 @@ abstract class Session<Result> implements Holder {
 
   cut(error: Error): void {
     this.lease = undefined
+    this.scope.cut(error)
     this.reject(error)
   }
 
@@ -69,8 +72,8 @@ export class Transaction extends Session<unknown> {
   #first: Query | undefined
 
   constructor(flusher: Flusher<Client>, args: readonly unknown[], notify: Notify) {
-    super(flusher)
-    this.#args = workWithNotify(args, notify)
+    super(flusher, notify)
+    this.#args = this.scope.work(args)
   }
 
   protected open(lease: Lease<Client>): void {
@@ -113,13 +116,7 @@ export class Transaction extends Session<unknown> {
 /** One reserved connection, until it is released. */
 export class Reservation extends Session<Reserved> {
   readonly kind = 'reserved'
-  readonly #notify: Notify
   #held = false
-
-  constructor(flusher: Flusher<Client>, notify: Notify) {
-    super(flusher)
-    this.#notify = notify
-  }
 
   protected open(lease: Lease<Client>): void {
     const opened = openedOf(lease.client)
@@ -132,9 +129,9 @@ export class Reservation extends Session<Reserved> {
           return
         }
         this.#held = true
-        withNotify(reserved, this.#notify)
-        this.#releasing(opened, lease, reserved)
-        this.resolve(reserved)
+        const scoped = this.scope.of(reserved)
+        this.#releasing(opened, lease, scoped)
+        this.resolve(scoped)
       },
       (error: unknown) => {
         opened.reservations -= 1

@@ -111,6 +111,8 @@ export class Sockets {
    * that failed only after the upper one's 'close', when postgres.js no longer listens, and the process would end.
    */
   #drop(socket: Socket): void {
+    // The upper one has gone by itself, and its own clean-up, run twice or early, makes Node end with a segmentation fault.
+    if (socket.destroyed) return
     const own = this.#encrypted.get(socket)
     if (own !== undefined) {
       // The upper one destroys itself when it hears of this one's end, and this one with it.

@@ -1,7 +1,7 @@
 import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import postgres from 'postgres'
-import { generate } from 'selfsigned'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { selfSigned } from '../../../test/certificate.ts'
 import { withPeriodicFlush } from '../src/index.ts'
 
 let server: PostgresServer
@@ -10,18 +10,9 @@ let ca: string
 const eventually = <T>(check: () => T) => vi.waitFor(check, { timeout: 30_000, interval: 10 })
 
 beforeAll(async () => {
-  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
-    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
-  })
-  ca = cert
-  server = await startPostgres()
-  // The server writes them, since it may run as another user than the tests do.
-  for (const [name, content] of Object.entries({ 'server.crt': cert, 'server.key': key })) {
-    const encoded = Buffer.from(content).toString('base64')
-    await server.query(`copy (select '${encoded}') to program 'umask 077; base64 -d > ${name}'`)
-  }
-  await server.query("alter system set ssl = 'on'")
-  await server.query('select pg_reload_conf()')
+  const certificate = await selfSigned('localhost')
+  ca = certificate.cert
+  server = await startPostgres({ tls: certificate })
 })
 afterAll(() => server.stop())
 
@@ -94,4 +85,25 @@ test('over TLS, an end at any moment of a hand-over leaves nothing, and nothing 
   for (const end = performance.now() + 300; performance.now() < end; ) {
     expect(await server.backends()).toEqual([])
   }
+})
+
+test('over TLS, a server with a wrong certificate is refused, and the old client serves on', async () => {
+  await using stranger = await startPostgres({ tls: await selfSigned('localhost') })
+  let { port } = server
+  const sql = withPeriodicFlush(() => postgres(server.url(), { port, max: 2, ssl: { ca, servername: 'localhost' } }), {
+    intervalMs: false,
+  })
+  const pid = async () => (await sql`select pg_backend_pid() as pid`)[0]?.['pid']
+  const before = await pid()
+  port = stranger.port
+  await expect(sql.$flush()).rejects.toMatchObject({
+    code: 'CHECK_FAILED',
+    cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
+  })
+  expect(await pid()).toBe(before)
+  await eventually(async () => expect(await stranger.backends()).toEqual([]))
+  port = server.port
+  await expect(sql.$flush()).resolves.toMatchObject({ drained: true })
+  expect(await pid()).not.toBe(before)
+  await sql.end()
 })

@@ -60,6 +60,8 @@ export interface ServerDescription {
   readonly port: number
   readonly name: string
   readonly database: string
+  /** Whether it takes connections over TLS only. */
+  readonly tls: boolean
 }
 
 /** A name for a database, a different one each time. */

@@ -4,10 +4,18 @@ export interface Shutdown {
   readonly patienceMs: number
 }
 
+/** A server's certificate and its key, both as PEM text. */
+export interface Certificate {
+  readonly cert: string
+  readonly key: string
+}
+
 /** Where a server listens, and what else it is told. */
 export interface Listening {
   readonly host: string
   readonly port: number
+  /** With which certificate it talks to clients, who then must use TLS; none: without TLS. */
+  readonly tls: Certificate | undefined
   readonly settings: Readonly<Record<string, string>>
 }
 
@@ -28,7 +36,7 @@ export interface Engine {
   /** Makes a data directory, which all servers of this kind get a copy of. */
   initialise(directory: string): Promise<void>
   /** Makes a copied data directory fit for one server. */
-  prepare(directory: string): Promise<void>
+  prepare(directory: string, listening: Listening): Promise<void>
   /** Says how to run a server on its data. */
   command(directory: string, listening: Listening): Promise<Command>
 }

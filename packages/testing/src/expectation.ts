@@ -6,6 +6,8 @@ export interface Expectation {
   readonly type: 'string' | 'number' | 'boolean' | 'object'
   readonly expected: string
   readonly holds: (value: never) => boolean
+  /** True where the message must not show what was given. */
+  readonly secret?: boolean
 }
 
 export const ipAddress: Expectation = {
@@ -38,7 +40,7 @@ export const flag: Expectation = { type: 'boolean', expected: 'true or false', h
 export function expectValue(name: string, value: unknown, expectation: Expectation): void {
   const wrongType = typeof value !== expectation.type || value === null
   if (!wrongType && expectation.holds(value as never)) return
-  const message = `Expected \`${name}\` to be ${expectation.expected}, got ${inspect(value, { depth: 1 })}`
+  const message = `Expected \`${name}\` to be ${expectation.expected}, got ${expectation.secret ? 'something else' : inspect(value, { depth: 1 })}`
   throw wrongType ? new TypeError(message) : new RangeError(message)
 }
 

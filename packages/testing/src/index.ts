@@ -1,4 +1,5 @@
 export type { Backend, BackendFilter, DatabaseServer, UrlOptions } from './database-server.ts'
+export type { Certificate } from './engine.ts'
 export { TestingError, type TestingErrorCode } from './errors.ts'
 export {
   type FailoverPair,

@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { certificateFiles, writeCertificate } from './certificate-files.ts'
 import type { Engine, Listening } from './engine.ts'
 import { TestingError } from './errors.ts'
 import { openScratch } from './scratch.ts'
@@ -21,8 +22,11 @@ export const reservedMariadbSettings: ReadonlySet<string> = new Set([
   'max_connections',
   'pid_file',
   'port',
+  'require_secure_transport',
   'skip_name_resolve',
   'socket',
+  'ssl_cert',
+  'ssl_key',
   'user',
 ])
 
@@ -46,7 +50,9 @@ export const mariadbEngine: Engine = {
   readyLine: 'ready for connections',
   shutdowns: [{ signal: 'SIGTERM', patienceMs: 10_000 }],
   initialise,
-  prepare: async () => undefined,
+  async prepare(directory, { tls }) {
+    if (tls !== undefined) await writeCertificate(directory, tls)
+  },
   async command(directory, listening) {
     const first = join((await openScratch()).directory, firstFile)
     return { file: executable('mariadbd'), args: commandLine(directory, first, listening) }
@@ -119,7 +125,8 @@ const firstSql = [
   '',
 ].join('\n')
 
-function commandLine(directory: string, first: string, { host, port, settings }: Listening): string[] {
+function commandLine(directory: string, first: string, { host, port, tls, settings }: Listening): string[] {
+  const { cert, key } = certificateFiles(directory)
   return [
     '--no-defaults',
     ...careless,
@@ -130,6 +137,7 @@ function commandLine(directory: string, first: string, { host, port, settings }:
     '--character-set-server=utf8mb4',
     '--default-time-zone=+00:00',
     ...Object.entries(settings).map(([key, value]) => `--${key}=${value}`),
+    ...(tls === undefined ? [] : [`--ssl-cert=${cert}`, `--ssl-key=${key}`, '--require-secure-transport=on']),
     // Nothing outside of the data directory, so that removing it leaves nothing behind.
     `--datadir=${directory}`,
     `--tmpdir=${directory}`,

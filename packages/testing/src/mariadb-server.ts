@@ -36,13 +36,21 @@ export class MariadbServer implements DatabaseServer {
   #stopping: Promise<void> | undefined
 
   /** @internal */
-  constructor(process: ServerProcess, { host, port, name, database }: ServerDescription) {
+  constructor(process: ServerProcess, { host, port, name, database, tls }: ServerDescription) {
     this.#process = process
     this.host = host
     this.port = port
     this.name = name
     this.database = database
-    this.#pool = createPool({ host, port, ...observer, connectionLimit: 4, multipleStatements: true })
+    this.#pool = createPool({
+      host,
+      port,
+      ...observer,
+      // We started it ourselves, so there is nothing to verify.
+      ...(tls && { ssl: { rejectUnauthorized: false } }),
+      connectionLimit: 4,
+      multipleStatements: true,
+    })
     // What idles must not keep the process alive.
     this.#pool.on('acquire', (connection) => streamOf(connection).ref())
     this.#pool.on('release', (connection) => streamOf(connection).unref())

@@ -1,6 +1,7 @@
 import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findBinaries } from './binaries.ts'
+import { certificateFiles, writeCertificate } from './certificate-files.ts'
 import type { Endpoint } from './database-server.ts'
 import type { Engine, Listening } from './engine.ts'
 import { openScratch } from './scratch.ts'
@@ -26,6 +27,9 @@ export const reservedPostgresSettings: ReadonlySet<string> = new Set([
   'max_connections',
   'port',
   'primary_conninfo',
+  'ssl',
+  'ssl_cert_file',
+  'ssl_key_file',
   'unix_socket_directories',
 ])
 
@@ -39,7 +43,11 @@ export function postgresEngine(auth: Authentication): Engine {
       { signal: 'SIGQUIT', patienceMs: 7_000 },
     ],
     initialise,
-    prepare: (directory) => writeFile(join(directory, 'pg_hba.conf'), hostBasedAuthentication(auth)),
+    async prepare(directory, { tls }) {
+      const connection = tls === undefined ? 'host' : 'hostssl'
+      await writeFile(join(directory, 'pg_hba.conf'), hostBasedAuthentication(connection, auth))
+      if (tls !== undefined) await writeCertificate(directory, tls)
+    },
     async command(directory, listening) {
       const { postgres } = await findBinaries()
       return { file: postgres, args: commandLine(directory, listening) }
@@ -64,8 +72,8 @@ export function standbyEngine(auth: Authentication, primary: Endpoint): Engine {
   return {
     ...engine,
     readyLine: 'database system is ready to accept read-only connections',
-    async prepare(directory) {
-      await engine.prepare(directory)
+    async prepare(directory, listening) {
+      await engine.prepare(directory, listening)
       const lines = Object.entries(following).map(([key, value]) => `${key} = '${value}'\n`)
       await appendFile(join(directory, 'postgresql.conf'), lines.join(''))
       await writeFile(join(directory, 'standby.signal'), '')
@@ -90,11 +98,12 @@ async function initialise(directory: string): Promise<void> {
 }
 
 /** From anywhere: which source address a connection to 127.0.0.2 has depends on the platform. */
-function hostBasedAuthentication(method: Authentication): string {
-  return ['all', 'replication'].map((database) => `host ${database} all all ${method}\n`).join('')
+function hostBasedAuthentication(connection: 'host' | 'hostssl', method: Authentication): string {
+  return ['all', 'replication'].map((database) => `${connection} ${database} all all ${method}\n`).join('')
 }
 
-function commandLine(directory: string, { host, port, settings }: Listening): string[] {
+function commandLine(directory: string, { host, port, tls, settings }: Listening): string[] {
+  const { cert, key } = certificateFiles(directory)
   const all = {
     // The data lives no longer than the test: nothing has to survive a power cut.
     fsync: 'off',
@@ -106,6 +115,7 @@ function commandLine(directory: string, { host, port, settings }: Listening): st
     timezone: 'UTC',
     log_timezone: 'UTC',
     ...settings,
+    ...(tls === undefined ? {} : { ssl: 'on', ssl_cert_file: cert, ssl_key_file: key }),
     // Nothing outside of the data directory, so that removing it leaves nothing behind.
     dynamic_shared_memory_type: 'mmap',
     unix_socket_directories: '',

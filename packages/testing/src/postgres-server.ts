@@ -61,16 +61,18 @@ export class PostgresServer implements DatabaseServer {
   /** The database that `url` and `query` mean when none is named. */
   readonly database: string
   readonly #process: ServerProcess
+  readonly #tls: boolean
   readonly #pool: Pool
   #stopping: Promise<void> | undefined
 
   /** @internal */
-  constructor(process: ServerProcess, { host, port, name, database }: ServerDescription) {
+  constructor(process: ServerProcess, { host, port, name, database, tls }: ServerDescription) {
     this.#process = process
     this.host = host
     this.port = port
     this.name = name
     this.database = database
+    this.#tls = tls
     this.#pool = new Pool({ ...this.#config(maintenanceDatabase), max: 4, idleTimeoutMillis: 0, allowExitOnIdle: true })
     // An idle connection that breaks is replaced at the next query, which is the one to say what is wrong.
     this.#pool.on('error', () => undefined)
@@ -230,7 +232,9 @@ export class PostgresServer implements DatabaseServer {
     const { host, port, user, password } = this
     // `readOnly` is for clients.
     const options = '-c default_transaction_read_only=off'
-    return { host, port, user, password, database, options, ssl: false, application_name: ownApplicationName }
+    // We started it ourselves, so there is nothing to verify.
+    const ssl = this.#tls && { rejectUnauthorized: false }
+    return { host, port, user, password, database, options, ssl, application_name: ownApplicationName }
   }
 
   /** What a client that connects now has for `default_transaction_read_only`. */

@@ -54,7 +54,7 @@ export class ServerProcess {
     const data = join(directory, 'data')
     try {
       await scratch.run('cp', ['-R', source, data])
-      await engine.prepare(data)
+      await engine.prepare(data, options)
       const { file, args } = await engine.command(data, options)
       const child = scratch.spawn(
         file,

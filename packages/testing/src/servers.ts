@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import type { DatabaseServer, ServerDescription } from './database-server.ts'
-import type { Engine } from './engine.ts'
+import type { Certificate, Engine } from './engine.ts'
 import {
   type Expectation,
   expectOptions,
@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly database?: string
   /** How many connections it takes. Minimum: 4. Default: 200. */
   readonly maxConnections?: number
+  /** The certificate and its key, as PEM text: the server then talks TLS, and takes no connection without it. Default: no TLS. */
+  readonly tls?: Certificate
   /** Further settings, as in the server's configuration file: `{ wal_level: 'logical' }`. Default: none. */
   readonly settings?: Readonly<Record<string, string>>
 }
@@ -55,6 +57,15 @@ const connections: Expectation = {
   holds: (value: number) => Number.isInteger(value) && value >= 4 && value <= 10_000,
 }
 
+const certificate: Expectation = {
+  type: 'object',
+  expected: '{ cert, key }, both as PEM text',
+  // What it is must not be shown: it holds a key.
+  secret: true,
+  holds: (value: Certificate) =>
+    [value.cert, value.key].every((pem) => typeof pem === 'string' && /^-----BEGIN /m.test(pem)),
+}
+
 /** What `ServerOptions` must be, where these settings are taken already. */
 export function serverOptions(reserved: ReadonlySet<string>): Readonly<Record<keyof ServerOptions, Expectation>> {
   const settings: Expectation = {
@@ -65,7 +76,7 @@ export function serverOptions(reserved: ReadonlySet<string>): Readonly<Record<ke
         ([key, text]) => /^[a-z_][\w.]*$/i.test(key) && !reserved.has(key.toLowerCase()) && typeof text === 'string',
       ),
   }
-  return { port: portNumber, database: identifier, maxConnections: connections, settings }
+  return { port: portNumber, tls: certificate, database: identifier, maxConnections: connections, settings }
 }
 
 /** Starts one server; see `startPostgres` for what it promises. */
@@ -154,8 +165,8 @@ async function startOne<Server extends DatabaseServer, Options extends ServerOpt
 ): Promise<Server> {
   const { maxConnections = 200, database = kind.database } = options
   const settings = { ...options.settings, max_connections: String(maxConnections) }
-  const process = await ServerProcess.start(kind.engine(options), { host, port, name, settings })
-  const server = kind.handle(process, { host, port, name, database })
+  const process = await ServerProcess.start(kind.engine(options), { host, port, name, tls: options.tls, settings })
+  const server = kind.handle(process, { host, port, name, database, tls: options.tls !== undefined })
   try {
     if (database !== kind.database) await server.createDatabase(database)
     return server

@@ -26,6 +26,9 @@ test.each([
   { given: { auth: 'none' }, type: RangeError, says: "Expected `auth` to be 'scram-sha-256' or 'trust', got 'none'" },
   { given: { settings: { port: '1' } }, type: RangeError, says: "got { port: '1' }" },
   { given: { settings: { work_mem: 4 } }, type: RangeError, says: 'an object of strings by the name of the setting' },
+  { given: { tls: 'on' }, type: TypeError, says: 'Expected `tls` to be { cert, key }, both as PEM text' },
+  { given: { tls: { cert: 'crt', key: 'k' } }, type: RangeError, says: 'as PEM text, got something else' },
+  { given: { settings: { ssl: 'on' } }, type: RangeError, says: 'without config_file' },
   { given: { database: 'x'.repeat(64) }, type: RangeError, says: 'a name of 1 to 63 bytes' },
 ])('startPostgres rejects $given', async ({ given, type, says }) => {
   const called = call(startPostgres, given)

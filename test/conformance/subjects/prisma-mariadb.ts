@@ -47,7 +47,9 @@ export const prismaMariadbSubject: Subject = {
   bare: (url, max) => client(new PrismaClient({ adapter: new PrismaMariaDb(configOf(url, max)) })),
   eager:
     'it opens its whole pool at once, and shows no idle connection that could make room: old and fresh client together ' +
-    'hold twice the limit, and a transaction that outlives its flush keeps its whole pool, which is three times',
+    'hold twice the limit, and a transaction that outlives its flush keeps its whole pool, which is three times ' +
+    '(a flush does not wait for that transaction: on a server that went silent it never ends, and who waits for it stays ' +
+    'with that server)',
   notApplicable: {
     'what was not sent goes to the fresh generation at the swap, also when all connections hang':
       'it does not show its limit, so that what exceeds it waits in its own queue, out of our sight',

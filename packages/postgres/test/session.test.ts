@@ -1,0 +1,195 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
+import postgres, { type ReservedSql, type TransactionSql } from 'postgres'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { withPeriodicFlush } from '../src/index.ts'
+
+const now = { deadlineMs: 0, onDeadline: 'cut' } as const
+const swapped = { wait: 'swapped' } as const
+
+let server: PostgresServer
+let sql: ReturnType<typeof flushing>
+
+beforeAll(async () => {
+  server = await startPostgres()
+  await server.query('create table entry (n int)')
+})
+beforeEach(() => {
+  sql = flushing()
+})
+afterEach(async () => {
+  await sql.$flusher.close({ deadlineMs: 0 })
+  await server.killBackends()
+  await server.query('truncate entry')
+})
+afterAll(() => server.stop())
+
+const flushing = () =>
+  withPeriodicFlush(() => postgres(server.url(), { max: 2, onnotice: () => {} }), { intervalMs: false })
+
+const codeOf = (work: PromiseLike<unknown>): Promise<unknown> =>
+  Promise.resolve(work).then(
+    () => undefined,
+    (error: { code?: unknown }) => error.code,
+  )
+
+const sleeping = (text: string) =>
+  vi.waitFor(
+    async () => {
+      const backends = await server.backends()
+      expect(backends.filter(({ state, query }) => state === 'active' && query.includes(text))).toHaveLength(1)
+    },
+    { timeout: 30_000, interval: 10 },
+  )
+
+type Scoped = TransactionSql | ReservedSql
+
+/** Each of these gets a scope, in the way of its kind; resolves once `work` has. */
+const scopes: [string, (work: (tx: Scoped) => Promise<unknown>) => Promise<unknown>][] = [
+  ['a transaction', (work) => sql.begin(work)],
+  ['a savepoint', (work) => sql.begin((tx) => tx.savepoint(work))],
+  [
+    'a reserved connection',
+    async (work) => {
+      const reserved = await sql.reserve()
+      try {
+        return await work(reserved)
+      } finally {
+        reserved.release()
+      }
+    },
+  ],
+]
+
+/** Begins such work, and resolves with what it came to once it is over, whatever became of its scope. */
+function within<T>(scope: (typeof scopes)[number][1], work: (tx: Scoped) => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    scope((tx) => work(tx).then(resolve, reject)).catch(() => {})
+  })
+}
+
+describe.each(scopes)('in %s that is cut', (_, scope) => {
+  test('what runs, what is queued behind it and what is asked later says so', async () => {
+    const told = within(scope, async (tx) => {
+      const queued = [tx`select pg_sleep(60)`, tx`select 1`, tx.unsafe('select 2'), tx`select 3`.values()].map(codeOf)
+      const before = await Promise.all(queued)
+      const file = new URL(import.meta.url).pathname
+      const after = [tx`select 4`, tx.unsafe('select 5'), tx`select 6`.cursor(1, () => {}), tx.file(file)].map(codeOf)
+      return [...before, ...(await Promise.all(after))]
+    })
+    await sleeping('pg_sleep(60)')
+    await expect(sql.$flush(now)).resolves.toMatchObject({ cut: 1 })
+    expect(await told).toEqual(Array.from({ length: 8 }, () => 'CUT'))
+    expect(await sql`select 1 as a`).toEqual([{ a: 1 }])
+  })
+
+  test('a cursor says so, whether its owner waits for rows or has some', async () => {
+    const told = within(scope, async (tx) => {
+      const rows = tx`select generate_series(1, 100) as n`.cursor(10)
+      const seen: unknown[] = []
+      const walk = async (): Promise<void> => {
+        for await (const [row] of rows) {
+          seen.push(row?.['n'])
+          if (seen.length === 2) await sql.$flush(now)
+        }
+      }
+      return [await codeOf(walk()), seen]
+    })
+    expect(await told).toEqual(['CUT', [1, 11]])
+    expect(await sql`select 1 as a`).toEqual([{ a: 1 }])
+  })
+
+  test('a copy into the database says so', async () => {
+    const told = within(scope, async (tx) => {
+      const rows = await tx`copy entry from stdin`.writable()
+      async function* lines() {
+        yield '1\n'
+        await sql.$flush(now)
+        for (;;) yield await new Promise<string>((resolve) => setImmediate(resolve, '2\n'))
+      }
+      return codeOf(pipeline(Readable.from(lines()), rows))
+    })
+    expect(await told).toBe('CUT')
+    await server.killBackends()
+    expect(await sql`select count(*)::int as n from entry`).toEqual([{ n: 0 }])
+  })
+
+  test('a copy out of the database says so', async () => {
+    const told = within(scope, async (tx) => {
+      const rows = await tx`copy (select generate_series(1, 1000000000)) to stdout`.readable()
+      let cut = false
+      return codeOf(
+        pipeline(rows, async (lines) => {
+          for await (const _ of lines) {
+            if (!cut) await sql.$flush(now)
+            cut = true
+          }
+        }),
+      )
+    })
+    expect(await told).toBe('CUT')
+    expect(await sql`select 1 as a`).toEqual([{ a: 1 }])
+  })
+})
+
+test('a transaction that catches what a cut says commits nothing', async () => {
+  const ended = sql.begin(async (tx) => {
+    await tx`insert into entry values (1)`
+    await sql.$flush(now)
+    await tx`insert into entry values (2)`.catch(() => {})
+  })
+  expect(await codeOf(ended)).toBe('CUT')
+  const held = sql.begin(async (tx) => {
+    await tx`insert into entry values (3)`
+    await tx`select pg_sleep(61)`.catch(() => {})
+  })
+  const cut = codeOf(held)
+  await sleeping('pg_sleep(61)')
+  await sql.$flush(now)
+  expect(await cut).toBe('CUT')
+  await sql.end()
+  await server.killBackends()
+  expect(await server.query('select n from entry')).toEqual([])
+})
+
+describe.each(scopes)('in %s', (_, scope) => {
+  test('all members are there over a flush, and statements are lazy as natively', async () => {
+    const got = await within(scope, async (tx) => {
+      const fragment = tx`where n > ${1}`
+      const never = tx.unsafe('select 1 / 0')
+      await sql.$flush(swapped)
+      await tx`insert into entry ${tx([{ n: 1 }, { n: 2 }])}`
+      expect(never).toBeInstanceOf(Promise)
+      const rows = await tx`select n, ${tx.json({ a: 1 })}::jsonb as j, ${tx.array([1, 2])}::int[] as x,
+        ${tx.typed('1', 23)}::int as t from ${tx('entry')} ${fragment}`
+      const described = await tx`select 1::int as one`.describe()
+      const seen: unknown[] = []
+      await tx`select generate_series(1, 3) as n`.forEach(({ n }) => {
+        seen.push(n)
+      })
+      const [first] = await tx`select 1 as a`.raw()
+      return { rows: [...rows], columns: described.columns.map(({ name }) => name), seen, raw: String(first?.[0]) }
+    })
+    expect(got).toEqual({
+      rows: [{ n: 2, j: { a: 1 }, x: [1, 2], t: 1 }],
+      columns: ['one'],
+      seen: [1, 2, 3],
+      raw: '1',
+    })
+    await sql.$flush()
+  })
+})
+
+test('in a transaction, a cancelled statement and a failed one say what they say natively', async () => {
+  const cancelled = sql.begin(async (tx) => {
+    const query = tx`select pg_sleep(62)`.execute()
+    await sleeping('pg_sleep(62)')
+    query.cancel()
+    return query
+  })
+  expect(await codeOf(cancelled)).toBe('57014')
+  expect(await codeOf(sql.begin((tx) => tx`select 1 / 0`))).toBe('22012')
+  expect(await codeOf(sql.begin((tx) => [tx`select 1`, tx`select 1 / 0`]))).toBe('22012')
+  expect(await sql.begin((tx) => [tx`select 1 as a`, tx`select 2 as a`])).toEqual([[{ a: 1 }], [{ a: 2 }]])
+})
