@@ -123,7 +123,13 @@ behaviour('triggers', (stage) => {
       await readOnly(stage.server, database, true)
       // On PostgreSQL it counts for connections that are made from now on.
       await client.$flush()
-      const refused = await client.value('insert into entry values (1)').then(() => 'written', chain)
+      // Also where the caller catches it, inside a transaction.
+      let refused = 'not asked'
+      await client
+        .transaction(async (tx) => {
+          refused = await tx.value('insert into entry values (1)').then(() => 'written', chain)
+        })
+        .catch(() => {})
       await eventually(
         () => reasons,
         (all) => all.some((reason) => reason.startsWith('failover: read-only')),

@@ -22,12 +22,15 @@ export interface ScopedSql extends Callable {
  */
 export class Scope {
   readonly #notify: Notify
+  readonly #failed: (error: unknown) => void
   /** What runs, and how to end it. */
   readonly #running = new Map<Query, (error: Error) => void>()
   #cut: Error | undefined
 
-  constructor(notify: Notify) {
+  /** @param failed is called with whatever fails, also if the owner catches that. */
+  constructor(notify: Notify, failed: (error: unknown) => void) {
     this.#notify = notify
+    this.#failed = failed
   }
 
   /** Fails what runs and whatever is asked later: nothing more is sent. */
@@ -82,6 +85,7 @@ export class Scope {
     }
     query.reject = (error) => {
       this.#running.delete(query)
+      this.#failed(error)
       reject(error)
     }
     return run()

@@ -15,7 +15,7 @@ abstract class Session<Result> implements Holder {
 
   constructor(flusher: Flusher<Client>, notify: Notify) {
     this.flusher = flusher
-    this.scope = new Scope(notify)
+    this.scope = new Scope(notify, (error) => this.lease && flusher.failed(this.lease.client, error))
     let settle: [(value: Result) => void, (error: unknown) => void] = [noop, noop]
     this.result = new Promise((resolve, reject) => {
       settle = [resolve, reject]

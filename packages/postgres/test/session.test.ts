@@ -112,7 +112,7 @@ describe.each(scopes)('in %s that is cut', (_, scope) => {
     })
     expect(await told).toBe('CUT')
     await server.killBackends()
-    expect(await sql`select count(*)::int as n from entry`).toEqual([{ n: 0 }])
+    expect(await server.query('select count(*)::int as n from entry')).toEqual([{ n: 0 }])
   })
 
   test('a copy out of the database says so', async () => {
