@@ -36,6 +36,8 @@ export interface Dialect {
   readonly readOnly: (server: Server, database: string, on: boolean) => Promise<unknown>
   /** The URL of an account that a read-only server refuses to write for. */
   readonly writer: (server: Server, database: string) => Promise<string>
+  /** What makes a transaction that has just begun one that may not write. */
+  readonly mayNotWrite: readonly string[]
   /** Runs for a minute. */
   readonly sleep: string
   /** One row with a column of every common type. */
@@ -56,6 +58,7 @@ export const postgresql: Dialect = {
   readOnly: (server, database, on) =>
     server.query(`alter database ${database} set default_transaction_read_only = ${on}`),
   writer: async (server, database) => server.url({ database }),
+  mayNotWrite: ['set transaction read only'],
   sleep: 'select pg_sleep(60)',
   everyType: `select 1::int2 as int2, 2::int4 as int4, 9007199254740993::int8 as int8, 1.5::float8 as float8,
     12345678901234567890.123::numeric as numeric, true as bool, 'text'::text as text, null::text as nothing,
@@ -84,6 +87,7 @@ export const mariadb: Dialect = {
     await server.query(`grant all on ${database}.* to writer`)
     return Object.assign(new URL(server.url({ database })), { username: 'writer', password: 'writes' }).href
   },
+  mayNotWrite: ['commit', 'start transaction read only'],
   sleep: 'select sleep(60)',
   everyType: `select cast(2 as signed) as an_integer, 9007199254740993 as a_big_one, 1.5e0 as a_double,
     cast(12345678901234567890.123 as decimal(30, 3)) as a_decimal, true as a_bool, 'text' as a_text, null as nothing,

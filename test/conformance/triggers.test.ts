@@ -1,4 +1,4 @@
-import { failover, type Lookup, nameMoved } from '@periodic-flush/core'
+import { failover, flushAll, type Lookup, nameMoved, signal } from '@periodic-flush/core'
 import { expect } from 'vitest'
 import { behaviour, chain } from './behaviour.ts'
 import { eventually } from './eventually.ts'
@@ -140,6 +140,47 @@ behaviour('triggers', (stage) => {
         (outcome) => outcome === 'written',
       )
       expect(await stage.server.query('select id from entry', [], database)).toEqual([{ id: 2 }])
+    },
+  )
+
+  stage.test('failover: a transaction that its owner made read-only is none', async () => {
+    const { url } = await stage.database()
+    const client = stage.open({ url: () => url, options: { triggers: [failover()], minGapMs: 1 } })
+    const reasons = reasonsOf(client)
+    await client.value('create table entry (id int)')
+    const refused = await client
+      .transaction(async (tx) => {
+        for (const statement of dialect.mayNotWrite) await tx.value(statement)
+        return tx.value('insert into entry values (1)')
+      })
+      .then(() => 'written', chain)
+    expect(refused).toMatch(/read.only/i)
+    // The server has been asked when no lease is left.
+    await eventually(
+      () => client.$flusher.stats(),
+      ({ leases, waiting }) => leases === 0 && waiting === 0,
+    )
+    await client.$flush()
+    expect(reasons).toEqual(['manual'])
+  })
+
+  stage.test(
+    'signal: one that is sent to the process flushes, and so does flushAll for all that is in use',
+    async () => {
+      const { url } = await stage.database()
+      // Whoever does not listen to it ignores this one.
+      const client = stage.open({ url: () => url, options: { triggers: [signal('SIGWINCH')] } })
+      const reasons = reasonsOf(client)
+      await client.value('select 1')
+      process.kill(process.pid, 'SIGWINCH')
+      await eventually(
+        () => reasons,
+        (all) => all.length > 0,
+      )
+      const { name } = client.$flusher
+      const report = { name, replaced: 2, generation: 3, drained: true }
+      await expect(flushAll()).resolves.toMatchObject([{ name, status: 'flushed', report }])
+      expect(reasons).toEqual(['signal SIGWINCH', 'manual'])
     },
   )
 
