@@ -282,7 +282,7 @@ export class Flusher<Client> {
   }
 
   async #tick(): Promise<void> {
-    if (this.#clock.now() > this.#rotator.awakeUntil) this.#rotator.distrust('woke up')
+    this.#rotator.wake()
     await this.#rotator.flush(requestOf(this.#options, { reason: 'interval', lazy: true, hold: false }), 'swapped')
   }
 

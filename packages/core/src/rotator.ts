@@ -3,6 +3,7 @@ import { Admission, shareServer } from './admission.ts'
 import type { Clock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
+import { Due } from './due.ts'
 import { closedError, withoutCredentials } from './errors.ts'
 import { type Events, type FailedStep, type FlusherEvents, traceFlush } from './events.ts'
 import { type FlushReport, reportAtSwap } from './flush-report.ts'
@@ -46,6 +47,7 @@ export class Rotator<Client> {
   readonly #room: Room<Client>
   readonly #preparation: Preparation<Client>
   readonly #hold: Hold<Client>
+  readonly #due: Due<Client>
   readonly #closing = new AbortController()
   #current: Generation<Client> | undefined
   #opened = 0
@@ -59,10 +61,6 @@ export class Rotator<Client> {
   #closed: Promise<void> | undefined
   flushes = 0
   failures = 0
-  /** The generation that a flush is about to replace for those who wait. */
-  #flushingDue: Generation<Client> | undefined
-  /** A timer fires before this time. If it is later and none has, the process was suspended. */
-  awakeUntil = Number.POSITIVE_INFINITY
 
   constructor(driver: Driver<Client>, options: ResolvedOptions<Client>, clock: Clock, events: Events) {
     this.#driver = driver
@@ -71,6 +69,10 @@ export class Rotator<Client> {
     this.#events = events
     this.#waiters = new Waiters(options.name, clock)
     this.#hold = new Hold(this.#live, options.name, clock)
+    this.#due = new Due(options.maxAgeMs, clock, {
+      flush: (reason) => this.flush(requestOf(options, { reason, hold: true }), 'swapped'),
+      postponed: () => this.#vacate(),
+    })
     this.#admission = new Admission(this.#live, options.overlap, driver.pipelines === true)
     const failed = (reason: string, step: FailedStep, error: unknown): void => this.#failed(reason, step, error)
     this.#room = new Room(driver, this.#admission, { vacated: () => this.#vacate(), failed })
@@ -94,6 +96,11 @@ export class Rotator<Client> {
     return this.#waiters.size
   }
 
+  /** Until when the process is known to be awake; see {@link Due}. */
+  set awakeUntil(time: number) {
+    this.#due.awakeUntil = time
+  }
+
   get closed(): boolean {
     return this.#closed !== undefined
   }
@@ -110,7 +117,7 @@ export class Rotator<Client> {
     const generation = this.#current ?? this.#openFirst()
     if (generation === undefined) return undefined
     const now = this.#clock.now()
-    if (this.#isDue(generation, now)) return undefined
+    if (this.#due.has(generation, now)) return undefined
     return aside || this.#admission.admits(generation) ? generation.lease(holder, now) : undefined
   }
 
@@ -166,7 +173,12 @@ export class Rotator<Client> {
     const generation = this.#current
     if (generation === undefined) return
     generation.due = reason
-    if (generation.leases > 0 || this.#waiters.size > 0) this.#flushDue(generation)
+    if (generation.leases > 0 || this.#waiters.size > 0) this.#due.flush(generation)
+  }
+
+  /** The timer has fired: if it was kept from that for long, the process was suspended. */
+  wake(): void {
+    if (this.#clock.now() > this.#due.awakeUntil) this.distrust('woke up')
   }
 
   /**
@@ -366,22 +378,11 @@ export class Rotator<Client> {
     const generation = this.#current
     if (generation === undefined || this.#waiters.size === 0 || this.#hold.active) return
     const now = this.#clock.now()
-    if (this.#isDue(generation, now)) return
+    if (this.#due.has(generation, now)) {
+      this.#due.flush(generation)
+      return
+    }
     this.#waiters.serve((holder) => (this.#admission.admits(generation) ? generation.lease(holder, now) : undefined))
-  }
-
-  /** Whoever uses it next waits for a flush, and all of them for the same one. */
-  #isDue(generation: Generation<Client>, now: number): boolean {
-    const { maxAgeMs } = this.#options
-    if (now > this.awakeUntil) this.#wake(generation)
-    else if (maxAgeMs !== false && now - generation.openedAt > maxAgeMs) generation.due ??= 'max-age'
-    return generation.due !== undefined
-  }
-
-  /** Its sockets may have died unheard while the process was suspended. */
-  #wake(generation: Generation<Client>): void {
-    this.awakeUntil = Number.POSITIVE_INFINITY
-    generation.due = 'woke up'
   }
 
   /** Sees to it that somebody will serve the caller that has just begun to wait. */
@@ -391,23 +392,7 @@ export class Rotator<Client> {
     if (this.#waiters.size === 1 && (generation === undefined || this.#live.size > 1 || this.#hold.active)) {
       this.#events.emit('waiting', { name, waiting: 1 })
     }
-    if (generation !== undefined && this.#isDue(generation, this.#clock.now())) this.#flushDue(generation)
-  }
-
-  #flushDue(generation: Generation<Client>): void {
-    // All wait for the same flush, also those who come while it opens.
-    if (this.#flushingDue === generation) return
-    this.#flushingDue = generation
-    const { due: reason = 'used again' } = generation
-    const request = requestOf(this.#options, { reason, hold: true })
-    const settle = () => (this.#flushingDue = undefined)
-    this.flush(request, 'swapped').then(settle, () => {
-      settle()
-      // The old client serves on, and is given another term before it is tried again.
-      generation.openedAt = this.#clock.now()
-      generation.due = undefined
-      this.#vacate()
-    })
+    if (generation !== undefined && this.#due.has(generation, this.#clock.now())) this.#due.flush(generation)
   }
 
   #failed(reason: string, step: FailedStep, error: unknown): void {

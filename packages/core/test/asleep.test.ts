@@ -51,6 +51,17 @@ test('those who come while that flush opens wait for the same one', async () => 
   expect(driver.clients).toHaveLength(2)
 })
 
+test('those who wait for a connection when the client becomes too old are served after the flush', async () => {
+  const { clock, driver, flusher } = await setUp({ intervalMs: false, maxAgeMs: 10_000 })
+  driver.max = 1
+  const busy = await flusher.flush({ wait: 'swapped' }).then(() => flusher.acquire(holder()))
+  const waiting = flusher.acquire(holder())
+  await settled()
+  clock.sleep(20_000)
+  busy.release()
+  expect((await waiting).client.id).toBe(3)
+})
+
 test('whoever distrusts a client flushes it: at once where it is in use, else with its next use', async () => {
   const { driver, flusher } = await setUp({ intervalMs: false })
   flusher.distrust('resumed')

@@ -1,0 +1,57 @@
+import type { Clock } from './clock.ts'
+import type { Generation } from './generation.ts'
+
+/** What a due flush needs of the rotator. */
+export interface DueListener {
+  /** Flushes; rejects if that fails. */
+  flush(reason: string): Promise<unknown>
+  /** It has failed: those who waited are served by the old client. */
+  postponed(): void
+}
+
+/**
+ * Generations whose next use waits for a flush: one that is too old, one that may have died while the process slept, one
+ * that was to be flushed while nobody used it.
+ */
+export class Due<Client> {
+  /** A timer fires before this time. If it is later and none has, the process was suspended. */
+  awakeUntil = Number.POSITIVE_INFINITY
+  readonly #maxAgeMs: number
+  readonly #clock: Clock
+  readonly #listener: DueListener
+  /** The generation that a flush is about to replace for those who wait. */
+  #flushing: Generation<Client> | undefined
+
+  constructor(maxAgeMs: number | false, clock: Clock, listener: DueListener) {
+    this.#maxAgeMs = maxAgeMs === false ? Number.POSITIVE_INFINITY : maxAgeMs
+    this.#clock = clock
+    this.#listener = listener
+  }
+
+  /** Whether whoever uses it now waits for a flush. */
+  has(generation: Generation<Client>, now: number): boolean {
+    if (now > this.awakeUntil) {
+      this.awakeUntil = Number.POSITIVE_INFINITY
+      generation.due = 'woke up'
+    } else if (now - generation.openedAt > this.#maxAgeMs) {
+      generation.due ??= 'max-age'
+    }
+    return generation.due !== undefined
+  }
+
+  /** Flushes for those who wait: all for the same flush, also those who come while it opens. */
+  flush(generation: Generation<Client>): void {
+    if (this.#flushing === generation || generation.due === undefined) return
+    this.#flushing = generation
+    const settle = () => {
+      this.#flushing = undefined
+    }
+    this.#listener.flush(generation.due).then(settle, () => {
+      settle()
+      // The old client is given another term before it is tried again.
+      generation.openedAt = this.#clock.now()
+      generation.due = undefined
+      this.#listener.postponed()
+    })
+  }
+}
