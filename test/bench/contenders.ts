@@ -1,19 +1,25 @@
 import { withPeriodicFlush as flushingDrizzleMysql2 } from '@periodic-flush/drizzle/mysql2'
 import { withPeriodicFlush as flushingNodePostgres } from '@periodic-flush/drizzle/node-postgres'
-import { withPeriodicFlush as flushingDrizzle } from '@periodic-flush/drizzle/postgres-js'
+import { withPeriodicFlush as flushingPostgresJs } from '@periodic-flush/drizzle/postgres-js'
 import { withPeriodicFlush as flushingMysql2 } from '@periodic-flush/mysql2'
 import { withPeriodicFlush as flushingPool } from '@periodic-flush/pg'
 import { withPeriodicFlush as flushingPostgres } from '@periodic-flush/postgres'
 import { withPeriodicFlush as flushingPrisma } from '@periodic-flush/prisma'
+import { PrismaMariaDb } from '@prisma/adapter-mariadb'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { sql as text } from 'drizzle-orm'
 import { drizzle as drizzleMysql2 } from 'drizzle-orm/mysql2'
-import { drizzle as drizzleOnPool } from 'drizzle-orm/node-postgres'
-import { drizzle } from 'drizzle-orm/postgres-js'
-import { createPool } from 'mysql2/promise'
+import { drizzle as drizzleNodePostgres } from 'drizzle-orm/node-postgres'
+import { drizzle as drizzlePostgresJs } from 'drizzle-orm/postgres-js'
+import { drizzle as rcMysql2 } from 'drizzle-orm-rc/mysql2'
+import { drizzle as rcNodePostgres } from 'drizzle-orm-rc/node-postgres'
+import { drizzle as rcPostgresJs } from 'drizzle-orm-rc/postgres-js'
+import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
+import { createPool as createCallbackPool } from 'mysql2'
+import { createPool, type Pool as MysqlPool } from 'mysql2/promise'
 import { Pool } from 'pg'
-import postgres from 'postgres'
+import postgres, { type Sql } from 'postgres'
 import { PrismaClient } from '../prisma/generated/client.ts'
+import { PrismaClient as MysqlPrismaClient } from '../prisma/mysql/generated/client.ts'
 
 /** Something that answers one small query. */
 export interface Contender {
@@ -28,110 +34,158 @@ export interface Flushed extends Contender {
 /** One client, bare and wrapped, doing the same work. */
 export interface Pair {
   readonly name: string
-  /** The kind of server it talks to. Default: PostgreSQL. */
-  readonly engine?: 'mariadb'
+  readonly engine: 'postgres' | 'mariadb'
   bare(url: string): Contender
   wrapped(url: string): Flushed
 }
 
+interface Flushable {
+  $flush(): Promise<unknown>
+}
+
+/** What has to be known of a client. */
+interface Kind<Client> {
+  readonly name: string
+  readonly engine: Pair['engine']
+  open(url: string): Client
+  flushing(url: string): Client & Flushable
+  ask(client: Client): Promise<unknown>
+  end(client: Client): Promise<unknown>
+}
+
 const options = { intervalMs: false } as const
 const max = 10
+const question = 'select 1 as one'
 
+function pair<Client>({ name, engine, open, flushing, ask, end }: Kind<Client>): Pair {
+  const contender = (client: Client): Contender => ({ ask: () => ask(client), end: () => end(client) })
+  return {
+    name,
+    engine,
+    bare: (url) => contender(open(url)),
+    wrapped(url) {
+      const client = flushing(url)
+      return { ...contender(client), flush: () => client.$flush() }
+    },
+  }
+}
+
+const openSql = (url: string): Sql => postgres(url, { max })
+const openPool = (url: string): Pool => new Pool({ connectionString: url, max })
+const openMysql = (uri: string): MysqlPool => createPool({ uri, connectionLimit: max })
+
+/** What both versions of Drizzle offer, on each driver. */
+interface Drizzle<Client> {
+  readonly $client: Client
+  execute(query: string): PromiseLike<unknown>
+}
+
+/** Drizzle on one driver: `wrap` is the driver's entry point of ours, `open` the driver, `db` Drizzle itself. */
+function drizzlePair<Client extends { end(): Promise<unknown> }>(
+  name: string,
+  engine: Pair['engine'],
+  open: (url: string) => Client,
+  db: (client: Client) => Drizzle<Client>,
+  wrap: (open: () => Client, db: (client: Client) => Drizzle<Client>) => Drizzle<Client> & Flushable,
+): Pair {
+  return pair<Drizzle<Client>>({
+    name,
+    engine,
+    open: (url) => db(open(url)),
+    flushing: (url) => wrap(() => open(url), db),
+    ask: async (client) => client.execute(question),
+    end: (client) => client.$client.end(),
+  })
+}
+
+function prismaMariadb(url: string): MysqlPrismaClient {
+  const { hostname: host, port, username: user, password, pathname } = new URL(url)
+  const config = { host, port: Number(port), user, password, database: pathname.slice(1), connectionLimit: max }
+  return new MysqlPrismaClient({ adapter: new PrismaMariaDb(config) })
+}
+
+const wrapPostgresJs = (open: () => Sql, db: (sql: Sql) => Drizzle<Sql>) => flushingPostgresJs(open, db, options)
+const wrapNodePostgres = (open: () => Pool, db: (pool: Pool) => Drizzle<Pool>) =>
+  flushingNodePostgres(open, db, options)
+const wrapMysql2 = (open: () => MysqlPool, db: (pool: MysqlPool) => Drizzle<MysqlPool>) =>
+  flushingDrizzleMysql2(open, db, options)
+
+/** Every client of the conformance suite. */
 export const pairs: readonly Pair[] = [
-  {
+  pair<Sql>({
     name: 'postgres',
-    bare(url) {
-      const sql = postgres(url, { max })
-      return { ask: () => sql`select 1 as one`, end: () => sql.end() }
-    },
-    wrapped(url) {
-      const sql = flushingPostgres(() => postgres(url, { max }), options)
-      return { ask: () => sql`select 1 as one`, end: () => sql.end(), flush: () => sql.$flush() }
-    },
-  },
-  {
-    name: 'drizzle/postgres-js',
-    bare(url) {
-      const db = drizzle(postgres(url, { max }))
-      return { ask: () => db.execute(text`select 1 as one`), end: () => db.$client.end() }
-    },
-    wrapped(url) {
-      const db = flushingDrizzle(
-        () => postgres(url, { max }),
-        (client) => drizzle(client),
-        options,
-      )
-      return { ask: () => db.execute(text`select 1 as one`), end: () => db.$client.end(), flush: () => db.$flush() }
-    },
-  },
-  {
+    engine: 'postgres',
+    open: openSql,
+    flushing: (url) => flushingPostgres(() => openSql(url), options),
+    ask: (sql) => sql`select 1 as one`,
+    end: (sql) => sql.end(),
+  }),
+  drizzlePair('drizzle/postgres-js', 'postgres', openSql, (client) => drizzlePostgresJs(client), wrapPostgresJs),
+  drizzlePair('drizzle-rc/postgres-js', 'postgres', openSql, (client) => rcPostgresJs({ client }), wrapPostgresJs),
+  pair<Pool>({
     name: 'pg',
-    bare(url) {
-      const pool = new Pool({ connectionString: url, max })
-      return { ask: () => pool.query('select 1 as one'), end: () => pool.end() }
+    engine: 'postgres',
+    open: openPool,
+    flushing: (url) => flushingPool(() => openPool(url), options),
+    ask: (pool) => pool.query(question),
+    end: (pool) => pool.end(),
+  }),
+  drizzlePair('drizzle/node-postgres', 'postgres', openPool, (pool) => drizzleNodePostgres(pool), wrapNodePostgres),
+  drizzlePair(
+    'drizzle-rc/node-postgres',
+    'postgres',
+    openPool,
+    (client) => rcNodePostgres({ client }),
+    wrapNodePostgres,
+  ),
+  pair<Kysely<Record<string, never>>>({
+    name: 'kysely',
+    engine: 'postgres',
+    open: (url) => new Kysely({ dialect: new PostgresDialect({ pool: openPool(url) }) }),
+    flushing(url) {
+      const pool = flushingPool(() => openPool(url), options)
+      const db = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool }) })
+      return Object.assign(db, { $flush: pool.$flush })
     },
-    wrapped(url) {
-      const pool = flushingPool(() => new Pool({ connectionString: url, max }), options)
-      return { ask: () => pool.query('select 1 as one'), end: () => pool.end(), flush: () => pool.$flush() }
-    },
-  },
-  {
-    name: 'drizzle/node-postgres',
-    bare(url) {
-      const db = drizzleOnPool(new Pool({ connectionString: url, max }))
-      return { ask: () => db.execute(text`select 1 as one`), end: () => db.$client.end() }
-    },
-    wrapped(url) {
-      const db = flushingNodePostgres(
-        () => new Pool({ connectionString: url, max }),
-        (client) => drizzleOnPool(client),
-        options,
-      )
-      return { ask: () => db.execute(text`select 1 as one`), end: () => db.$client.end(), flush: () => db.$flush() }
-    },
-  },
-  {
+    ask: (db) => db.executeQuery(CompiledQuery.raw(question)),
+    end: (db) => db.destroy(),
+  }),
+  pair<Pick<PrismaClient, '$queryRaw' | '$disconnect'>>({
     name: 'prisma/adapter-pg',
-    bare(url) {
-      const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max }) })
-      return { ask: () => prisma.$queryRaw`select 1 as one`, end: () => prisma.$disconnect() }
-    },
-    wrapped(url) {
-      const adapter = new PrismaPg({ connectionString: url, max })
-      const prisma = flushingPrisma(new PrismaClient({ adapter }), options)
-      return {
-        ask: () => prisma.$queryRaw`select 1 as one`,
-        end: () => prisma.$disconnect(),
-        flush: () => prisma.$flush(),
-      }
-    },
-  },
-  {
+    engine: 'postgres',
+    open: (url) => new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max }) }),
+    flushing: (url) =>
+      flushingPrisma(new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max }) }), options),
+    ask: (prisma) => prisma.$queryRaw`select 1 as one`,
+    end: (prisma) => prisma.$disconnect(),
+  }),
+  pair<ReturnType<typeof createCallbackPool>>({
+    name: 'mysql2',
+    engine: 'mariadb',
+    open: (uri) => createCallbackPool({ uri, connectionLimit: max }),
+    flushing: (uri) => flushingMysql2(() => createCallbackPool({ uri, connectionLimit: max }), options),
+    ask: (pool) =>
+      new Promise((resolve, reject) =>
+        pool.query(question, (error, rows) => (error === null ? resolve(rows) : reject(error))),
+      ),
+    end: (pool) => new Promise<void>((resolve, reject) => pool.end((error) => (error ? reject(error) : resolve()))),
+  }),
+  pair<MysqlPool>({
     name: 'mysql2/promise',
     engine: 'mariadb',
-    bare(uri) {
-      const pool = createPool({ uri, connectionLimit: max })
-      return { ask: () => pool.query('select 1 as one'), end: () => pool.end() }
-    },
-    wrapped(uri) {
-      const pool = flushingMysql2(() => createPool({ uri, connectionLimit: max }), options)
-      return { ask: () => pool.query('select 1 as one'), end: () => pool.end(), flush: () => pool.$flush() }
-    },
-  },
-  {
-    name: 'drizzle/mysql2',
+    open: openMysql,
+    flushing: (url) => flushingMysql2(() => openMysql(url), options),
+    ask: (pool) => pool.query(question),
+    end: (pool) => pool.end(),
+  }),
+  drizzlePair('drizzle/mysql2', 'mariadb', openMysql, (pool) => drizzleMysql2(pool), wrapMysql2),
+  drizzlePair('drizzle-rc/mysql2', 'mariadb', openMysql, (client) => rcMysql2({ client }), wrapMysql2),
+  pair<Pick<MysqlPrismaClient, '$queryRaw' | '$disconnect'>>({
+    name: 'prisma/adapter-mariadb',
     engine: 'mariadb',
-    bare(uri) {
-      const db = drizzleMysql2(createPool({ uri, connectionLimit: max }))
-      return { ask: () => db.execute(text`select 1 as one`), end: () => db.$client.end() }
-    },
-    wrapped(uri) {
-      const db = flushingDrizzleMysql2(
-        () => createPool({ uri, connectionLimit: max }),
-        (client) => drizzleMysql2(client),
-        options,
-      )
-      return { ask: () => db.execute(text`select 1 as one`), end: () => db.$client.end(), flush: () => db.$flush() }
-    },
-  },
+    open: prismaMariadb,
+    flushing: (url) => flushingPrisma(prismaMariadb(url), options),
+    ask: (prisma) => prisma.$queryRaw`select 1 as one`,
+    end: (prisma) => prisma.$disconnect(),
+  }),
 ]

@@ -73,7 +73,10 @@ export class Flusher<Client> {
     this.name = this.#options.name
     this.#clock = clock
     this.#rotator = new Rotator(driver, this.#options, clock, this.#events)
-    const armed = (dueAt: number) => this.#expectWakeful(dueAt)
+    // A timer that is later than that was kept from firing: the process was suspended.
+    const armed = (dueAt: number) => {
+      this.#rotator.awakeUntil = dueAt + LATEST_MS
+    }
     this.#scheduler = new Scheduler(this.#options, clock, random, () => this.#tick(), armed)
     this.#watch = this.#watchWith(random)
     this.#events.on('swap', () => this.#watch.succeeded(this.#rotator.current?.openedAt ?? clock.now()))
@@ -284,12 +287,6 @@ export class Flusher<Client> {
   async #tick(): Promise<void> {
     this.#rotator.wake()
     await this.#rotator.flush(requestOf(this.#options, { reason: 'interval', lazy: true, hold: false }), 'swapped')
-  }
-
-  /** A timer that is later than this was kept from firing: the process was suspended. */
-  #expectWakeful(dueAt: number): void {
-    const { intervalMs } = this.#options
-    this.#rotator.awakeUntil = dueAt + Math.min(LATEST_MS, intervalMs === false ? LATEST_MS : intervalMs)
   }
 
   #watchWith(random: () => number): Watch {
