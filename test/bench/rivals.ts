@@ -95,7 +95,8 @@ function rival<Client>(kind: Kind<Client>): Rival {
       if (way === 'max-lifetime') return kind.hasLifetime ? fixed(kind.open(url, INTERVAL_MS / 1_000)) : undefined
       if (way === 're-created') return recreated(url)
       if (way === 'ours-interval') return ours(url, { intervalMs: INTERVAL_MS })
-      return ours(url, { intervalMs: false, triggers: [nameMoved({ pollMs: 250 }), failover()] })
+      const triggers = [nameMoved({ pollMs: 250 }), failover()]
+      return ours(url, { intervalMs: false, require: 'writable', triggers })
     },
   }
 }

@@ -43,6 +43,9 @@ export interface FlusherStats {
   readonly failures: number
 }
 
+/** How long new work waits for a writable server after the one that serves was demoted; reads could go on there. */
+const PATIENCE_MS = 500
+
 /** What a flusher takes from its surroundings; a test moves the clock by hand. */
 export interface Surroundings {
   readonly clock?: Clock
@@ -291,8 +294,13 @@ export class Flusher<Client> {
 
   #watchWith(random: () => number): Watch {
     return new Watch(this.#options, this.#clock, random, {
-      flush: ({ reason, abandoned = false, gone = [] }) =>
-        this.#rotator.flush(requestOf(this.#options, { reason, abandoned, gone, hold: false }), 'swapped'),
+      flush: ({ reason, abandoned = false, gone = [] }, again) => {
+        const request = requestOf(this.#options, { reason, abandoned, gone, hold: false })
+        const flushed = this.#rotator.flush(request, 'swapped')
+        // Whoever came now would fail as the others did.
+        if (abandoned && !again && this.#options.require === 'writable') this.#rotator.distrust(reason, PATIENCE_MS)
+        return flushed
+      },
       failed: (reason, error) => {
         const safe = withoutCredentials(error)
         this.#events.emit('failed', { name: this.name, reason, step: 'trigger', error: safe })

@@ -50,17 +50,20 @@ export class Room<Client> {
    */
   async claim(previous: Generation<Client>, signal: AbortSignal): Promise<boolean> {
     this.#admission.claims = 1
-    while (!signal.aborted && this.#admission.excess(previous) > 0) {
-      if (this.#driver.shrink !== undefined && previous.connections > previous.pooled) {
-        if (!(await this.#shrink(previous))) return true
-      } else {
-        await new Promise<void>((resolve) => {
-          this.#vacancies.add(resolve)
-          signal.addEventListener('abort', () => resolve(), { once: true })
-        })
+    const look = (): void => this.vacated()
+    signal.addEventListener('abort', look, { once: true })
+    try {
+      while (!signal.aborted && this.#admission.excess(previous) > 0) {
+        if (this.#driver.shrink !== undefined && previous.connections > previous.pooled) {
+          if (!(await this.#shrink(previous))) return true
+        } else {
+          await new Promise<void>((resolve) => this.#vacancies.add(resolve))
+        }
       }
+      return !signal.aborted
+    } finally {
+      signal.removeEventListener('abort', look)
     }
-    return !signal.aborted
   }
 
   /**

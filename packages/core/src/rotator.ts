@@ -167,13 +167,19 @@ export class Rotator<Client> {
 
   /**
    * Whoever uses the client next waits for a flush instead of being handed what may be a dead socket. Where somebody uses
-   * or wants it now, that flush begins at once.
+   * or wants it now, that flush begins at once. With `atMostMs` it does in any case, and after that nobody waits for it.
    */
-  distrust(reason: string): void {
+  distrust(reason: string, atMostMs?: number): void {
     const generation = this.#current
     if (generation === undefined) return
     generation.due = reason
-    if (generation.leases > 0 || this.#waiters.size > 0) this.#due.flush(generation)
+    const wanted = generation.leases > 0 || this.#waiters.size > 0
+    if (wanted || atMostMs !== undefined) this.#due.flush(generation)
+    if (atMostMs === undefined) return
+    this.#clock.after(atMostMs, false, () => {
+      generation.due = undefined
+      this.#vacate()
+    })
   }
 
   /** The timer has fired: if it was kept from that for long, the process was suspended. */

@@ -5,8 +5,8 @@ import type { Trigger, TriggerRequest, Watched } from './trigger.ts'
 
 /** What a watch needs of its flusher. */
 export interface WatchedFlusher extends Pick<Watched, 'endpoints' | 'peers' | 'writable'> {
-  /** Flushes; rejects if that fails. */
-  flush(request: TriggerRequest): Promise<unknown>
+  /** Flushes; rejects if that fails. `again` if it is tried once more. */
+  flush(request: TriggerRequest, again: boolean): Promise<unknown>
   /** A trigger could not do its work. */
   failed(trigger: string, error: unknown): void
 }
@@ -105,9 +105,9 @@ export class Watch {
   }
 
   /** A flush that fails has said so in an event. */
-  #flush(request: TriggerRequest): void {
+  #flush(request: TriggerRequest, again = false): void {
     const watching = this.#stops
-    this.#flusher.flush(request).catch(() => {
+    this.#flusher.flush(request, again).catch(() => {
       if (this.#stops !== watching) return
       const ms = backoff(++this.#failures, FIRST_RETRY_MS, LONGEST_RETRY_MS, this.#random)
       this.#retry?.timer.cancel()
@@ -116,7 +116,7 @@ export class Watch {
         request: all,
         timer: this.#clock.after(ms, false, () => {
           this.#retry = undefined
-          this.#flush(all)
+          this.#flush(all, true)
         }),
       }
     })

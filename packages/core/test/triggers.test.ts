@@ -234,6 +234,43 @@ test('failover asks the server after a read-only error, once for all that come m
   expect(driver.transcript).toContain('cut 1')
 })
 
+test('where a writable server is required, new work waits for it after a demotion, but not for long', async () => {
+  const driver = Object.assign(suspecting(), { writable: async ({ id }: FakeClient) => id !== 1 })
+  const { flusher, clock } = await started({ triggers: [failover()], require: 'writable' }, driver)
+  let opened = () => {}
+  driver.onOpen = () => new Promise<void>((resolve) => (opened = resolve))
+  flusher.failed(flusher.current() as FakeClient, suspicious('read-only'))
+  await settled()
+  const first = flusher.acquire(holder())
+  await clock.advance(499)
+  expect(flusher.stats().waiting).toBe(1)
+  await clock.advance(1)
+  expect((await first).client.id).toBe(1)
+  opened()
+  await settled()
+  expect(flusher.stats().generation).toBe(2)
+})
+
+test('where any server will do, new work goes on after a demotion', async () => {
+  const driver = Object.assign(suspecting(), { writable: async ({ id }: FakeClient) => id !== 1 })
+  const { flusher } = await started({ triggers: [failover()] }, driver)
+  driver.onOpen = () => new Promise<void>(() => {})
+  flusher.failed(flusher.current() as FakeClient, suspicious('read-only'))
+  await settled()
+  expect(flusher.tryAcquire(holder())?.client.id).toBe(1)
+})
+
+test('nor does work wait when the flush after a demotion is tried again', async () => {
+  const driver = Object.assign(suspecting(), { writable: async ({ id }: FakeClient) => id > 2 })
+  const { flusher, clock } = await started({ triggers: [failover()], require: 'writable' }, driver)
+  flusher.failed(flusher.current() as FakeClient, suspicious('read-only'))
+  await settled()
+  driver.onOpen = () => new Promise<void>(() => {})
+  await clock.advance(250)
+  expect(driver.clients).toHaveLength(3)
+  expect(flusher.tryAcquire(holder())?.client.id).toBe(1)
+})
+
 test('a signal flushes every client with one listener of the process, which goes with the last of them', async () => {
   const before = process.listenerCount('SIGUSR2')
   const trigger = signal('SIGUSR2')
