@@ -66,6 +66,17 @@ export class Watch {
     for (const stop of stops) stop()
   }
 
+  /** A trigger that throws must neither fail a statement nor keep another one from its work. */
+  #guarded<Args extends readonly unknown[]>(trigger: Trigger, call: (...args: Args) => void): (...args: Args) => void {
+    return (...args) => {
+      try {
+        call(...args)
+      } catch (error) {
+        this.#flusher.failed(trigger.name, error)
+      }
+    }
+  }
+
   /** A flush has succeeded, whoever asked for it, with a client that was opened at that time. */
   succeeded(openedAt: number): void {
     this.#endRetry()
@@ -96,12 +107,13 @@ export class Watch {
       peers: () => flusher.peers(),
       writable: () => flusher.writable(),
       onSuspicion: (listener) => {
-        this.#suspicious.add(listener)
-        return () => void this.#suspicious.delete(listener)
+        const guarded = this.#guarded(trigger, listener)
+        this.#suspicious.add(guarded)
+        return () => void this.#suspicious.delete(guarded)
       },
       failed: (error) => flusher.failed(trigger.name, error),
     }
-    return [trigger.start(watched), () => gap.end()]
+    return [this.#guarded(trigger, trigger.start(watched)), () => gap.end()]
   }
 
   /** A flush that fails has said so in an event. */

@@ -2,6 +2,7 @@ import dns from 'node:dns'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Endpoint } from '../src/driver.ts'
 import { createFlusher } from '../src/flusher.ts'
+import type { Watched } from '../src/trigger.ts'
 import { type NameMovedOptions, nameMoved } from '../src/triggers/name-moved.ts'
 import { closeBy, ManualClock } from './manual-clock.ts'
 import { type FakeClient, ScriptedDriver } from './scripted-driver.ts'
@@ -71,6 +72,40 @@ test('while answers do not settle, an address that has been gone for settleMs is
     await clock.advance(100)
   }
   expect(swaps).toEqual(['name moved', 'name moved'])
+})
+
+test('a socket at a newer address than the last answer has is no reason to flush', async () => {
+  const { clock, names, swaps, driver } = await watching()
+  await clock.advance(1_000)
+  const [client] = driver.clients
+  if (client === undefined) throw new Error('no client')
+  // The pool grows right after the name has moved, to an address that then stays.
+  names.db = [GREEN, BLUE]
+  client.peers = [`${BLUE}:5432`, `${GREEN}:5432`]
+  await clock.advance(1_000)
+  expect(swaps).toEqual([])
+})
+
+test('only addresses that an answer has had are said to be gone', async () => {
+  const gone: unknown[] = []
+  const lookups = [[BLUE], [GREEN]]
+  const watched: Watched = {
+    name: 'db',
+    clock: new ManualClock(),
+    random: () => 0,
+    flush: (request) => gone.push(request.gone),
+    endpoints: () => [{ host: 'db', port: 5432 }],
+    peers: () => [`${BLUE}:5432`, '192.168.0.9:6432'],
+    writable: async () => undefined,
+    onSuspicion: () => () => {},
+    failed: () => {},
+  }
+  const stop = nameMoved({ pollMs: 100, settleMs: 150, lookup: () => answered(lookups.shift() ?? [GREEN]) }).start(
+    watched,
+  )
+  await (watched.clock as ManualClock).advance(300)
+  stop()
+  expect(gone).toEqual([[], [BLUE]])
 })
 
 test('an address that no answer ever has, such as a proxy’s, is left to itself after one move', async () => {

@@ -190,6 +190,31 @@ test('a trigger that cannot start, or fails later, says so in an event and distu
   ])
 })
 
+test('a trigger that throws fails no statement, and keeps no other from hearing or ending', async () => {
+  const heard: string[] = []
+  const throwing = (name: string): Trigger => ({
+    name,
+    start(watched) {
+      watched.onSuspicion((suspicion) => {
+        heard.push(`${name}: ${suspicion}`)
+        throw new Error('a bug of the trigger')
+      })
+      return () => {
+        heard.push(`${name}: end`)
+        throw new Error('a bug of the trigger')
+      }
+    },
+  })
+  const { flusher } = await started({ triggers: [throwing('a'), throwing('b')] })
+  const told: string[] = []
+  flusher.on('failed', ({ reason }) => told.push(reason))
+  const lost = suspicious('lost')
+  await expect(flusher.run('query', () => Promise.reject(lost))).rejects.toBe(lost)
+  flusher.pause()
+  expect(heard).toEqual(['a: lost', 'b: lost', 'a: end', 'b: end'])
+  expect(told).toEqual(['a', 'b', 'a', 'b'])
+})
+
 test('failover flushes for an error that the driver suspects, and leaves that error as it is', async () => {
   const { flusher } = await started({ triggers: [failover()] })
   const error = new Error('terminating connection')

@@ -60,19 +60,18 @@ export class NameWatch {
   #after(ms: number): void {
     this.#timer = this.#watched.clock.after(Math.max(1, ms), false, () => {
       this.#after(this.#period())
-      this.#poll()
+      void this.#poll()
     })
   }
 
-  #poll(): void {
+  async #poll(): Promise<void> {
     if (this.#watched.peers()?.length === 0) return
     const names = new Set(this.#hosts().filter(isName))
     for (const known of this.#answers.keys()) if (!names.has(known)) this.#answers.delete(known)
-    // What did not come back by now is not waited for.
-    this.#judge()
-    for (const name of names) {
-      if (!this.#pending.has(name)) this.#lookUp(name)
-    }
+    const asked = [...names].filter((name) => !this.#pending.has(name))
+    await Promise.all(asked.map((name) => this.#lookUp(name)))
+    // Only now: a socket may have been connected by a newer answer than the last one.
+    if (asked.length > 0 && !this.#stopped) this.#judge()
   }
 
   #hosts(): string[] {
@@ -93,7 +92,6 @@ export class NameWatch {
       this.#failing.add(name)
     } finally {
       this.#pending.delete(name)
-      if (this.#pending.size === 0 && !this.#stopped) this.#judge()
     }
   }
 
@@ -121,25 +119,28 @@ export class NameWatch {
     const peers = this.#watched.peers()
     const strays = this.#strays(peers ?? [])
     if (!this.#moving) {
-      if (peers === undefined ? changed : strays.length > 0) this.#move(now, strays)
+      if (peers === undefined ? changed : strays.length > 0) {
+        this.#moving = true
+        this.#changedAt = now
+        this.#flush('name moved', strays)
+      }
     } else if (now - this.#changedAt >= settleMs) {
       this.#moving = false
       for (const stray of strays) this.#foreign.add(stray)
-      this.#watched.flush({ reason: 'name settled', gone: strays })
+      this.#flush('name settled', strays)
     } else {
       const gone = strays.filter((stray) => now - (this.#seenAt.get(stray) ?? now) >= settleMs)
       for (const address of gone) this.#seenAt.set(address, now)
-      if (gone.length > 0) this.#watched.flush({ reason: 'name moved', gone })
+      if (gone.length > 0) this.#flush('name moved', gone)
     }
     for (const [address, at] of this.#seenAt) {
       if (now - at > settleMs && !strays.includes(address)) this.#seenAt.delete(address)
     }
   }
 
-  #move(now: number, gone: readonly string[]): void {
-    this.#moving = true
-    this.#changedAt = now
-    this.#watched.flush({ reason: 'name moved', gone })
+  /** An address that no answer has ever had is not gone: it may be a proxy's. */
+  #flush(reason: string, strays: readonly string[]): void {
+    this.#watched.flush({ reason, gone: strays.filter((address) => this.#seenAt.has(address)) })
   }
 
   /** The addresses that sockets are connected to and that no answer has. */
