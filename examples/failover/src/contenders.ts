@@ -1,4 +1,4 @@
-import type { FlusherStats } from '@periodic-flush/core'
+import type { Flusher, FlushOptions } from '@periodic-flush/core'
 import { withPeriodicFlush as flushingDrizzle } from '@periodic-flush/drizzle/postgres-js'
 import { withPeriodicFlush as flushingPrisma } from '@periodic-flush/prisma'
 import { PrismaPg } from '@prisma/adapter-pg'
@@ -12,13 +12,19 @@ export const createTable = `create table "Visit" (id serial primary key, server 
 
 const visits = pgTable('Visit', { id: serial().primaryKey(), server: text() })
 
+/** What a wrapped client has beside the plain one. */
+interface Flushing {
+  $flush(options?: FlushOptions): Promise<unknown>
+  readonly $flusher: Pick<Flusher<unknown>, 'stats' | 'on'>
+}
+
 /** One client under load. */
 export interface Contender {
   readonly name: string
   /** Writes a row; gives the address of the server that took it. */
   visit(): Promise<string | null | undefined>
-  /** How its flusher stands; undefined for a plain client. */
-  stats?(): FlusherStats
+  /** Undefined for a plain client. */
+  readonly flushing?: Flushing
   end(): Promise<unknown>
 }
 
@@ -53,13 +59,13 @@ export function contenders({ url, intervalMs, deadlineMs }: Place): Contender[] 
     {
       name: 'prisma wrapped',
       visit: async () => (await prisma.visit.create({ data: {} })).server,
-      stats: () => prisma.$flusher.stats(),
+      flushing: prisma,
       end: () => prisma.$flusher.close(),
     },
     {
       name: 'drizzle wrapped',
       visit: () => insert(db),
-      stats: () => db.$flusher.stats(),
+      flushing: db,
       end: () => db.$flusher.close(),
     },
     {

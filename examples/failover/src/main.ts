@@ -1,126 +1,83 @@
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { failoverPair } from '@periodic-flush/testing'
+import { type FailoverPair, failoverPair } from '@periodic-flush/testing'
 import { type Arguments, help, readArguments } from './arguments.ts'
+import { Chronicle } from './chronicle.ts'
 import { contenders, createTable } from './contenders.ts'
-import { type Act, Load } from './load.ts'
+import { Outcome } from './outcome.ts'
+import { PageServer } from './page/server.ts'
 import { Screen } from './screen.ts'
+import { Stage } from './stage.ts'
 
-/** How much longer than an interval a move may take: the time to open, check and warm a fresh client. */
-const MARGIN_MS = 1_000
-
-async function demo({ seconds, interval, deadline, rate }: Arguments): Promise<boolean> {
+/** Boots the servers, puts the load on, and lets the script or the page decide what happens. */
+async function demo(asked: Arguments): Promise<boolean> {
+  const chronicle = new Chronicle()
+  let stage: Stage | undefined
+  const page = await PageServer.open({
+    chronicle,
+    port: asked.port,
+    setting: { rate: asked.rate, intervalMs: asked.interval, interactive: asked.page },
+    controls: () => (asked.page ? stage : undefined),
+  })
+  console.log(`\nwatch it at ${page.address}\n`)
   const pair = await failoverPair()
+  await pair.query(createTable)
+  stage = open(pair, asked, chronicle)
+  const { blue, green } = pair
+  const screen = new Screen(stage.loads, [blue, green])
+  screen.say(
+    `blue on ${blue.host}, green on ${green.host}; ${pair.name.name} points at blue; ${asked.rate} queries/s a client`,
+  )
+  const passed = asked.page ? await handOver(stage, screen) : await play(stage, screen, asked, chronicle)
+  await page.close()
+  return passed
+}
+
+function open(pair: FailoverPair, { interval, deadline, rate }: Arguments, chronicle: Chronicle): Stage {
+  const clients = contenders({
+    url: (applicationName) => pair.url({ applicationName }),
+    intervalMs: interval,
+    deadlineMs: deadline,
+  })
+  return new Stage(pair, clients, rate, chronicle)
+}
+
+/** The script: the name moves to green, then blue freezes. */
+async function play(
+  stage: Stage,
+  screen: Screen,
+  { seconds, interval }: Arguments,
+  chronicle: Chronicle,
+): Promise<boolean> {
   const end = async () => {
-    await pair.stop()
+    await stage.pair.stop()
     process.exit(130)
   }
   process.once('SIGINT', end)
   process.once('SIGTERM', end)
-  await pair.query(createTable)
-  const loads = contenders({
-    url: (applicationName) => pair.url({ applicationName }),
-    intervalMs: interval,
-    deadlineMs: deadline,
-  }).map((contender) => new Load(contender))
-
-  let act: Act = 'before'
-  let movedAt: number | undefined
-  const { blue, green } = pair
-  const screen = new Screen(loads, [blue, green])
-  screen.say(
-    `blue on ${blue.host}, green on ${green.host}; ${pair.name.name} points at blue; ${rate} queries/s a client`,
-  )
-  for (const load of loads) load.start(rate, () => ({ act, movedAt, target: green.host }))
-  const drawing = setInterval(() => screen.tick(), 1_000)
-  const watching = watchPeaks(loads, () => (act === 'freeze' ? [green] : [blue, green]))
-
   await sleep(seconds * 250)
-  pair.moveTo('green')
-  movedAt = performance.now()
-  act = 'move'
+  await stage.move('green')
   screen.say('the name points at green now; blue still answers')
   await sleep(seconds * 450)
-  act = 'freeze'
-  await watching.pause()
-  await blue.freeze()
-  watching.resume()
+  await stage.freeze('blue')
   screen.say('blue is frozen: it answers nothing')
   await sleep(seconds * 300)
 
-  for (const load of loads) load.stop()
-  clearInterval(drawing)
-  // What is still on its way to a server that answers gets the time to arrive.
-  await sleep(500)
-  const unanswered = new Map(loads.map((load) => [load, load.unanswered]))
-  await watching.stop()
-  await Promise.all(loads.filter(({ contender }) => contender.stats).map(({ contender }) => contender.end()))
-  await blue.thaw()
-  await Promise.race([
-    Promise.all(loads.map(({ contender }) => contender.end())),
-    sleep(5_000, undefined, { ref: false }),
-  ])
-  await pair.stop()
-
-  console.log()
-  console.table(
-    Object.fromEntries(
-      loads.map((load) => [
-        load.contender.name,
-        {
-          'new server after': load.movedAfterMs === undefined ? 'never' : `${load.movedAfterMs.toFixed(0)} ms`,
-          'failed in the move': load.failed.before + load.failed.move,
-          'failed in the freeze': load.failed.freeze,
-          'never answered': unanswered.get(load),
-          'peak connections': load.peak,
-        },
-      ]),
-    ),
-  )
-  const failures = loads.filter(({ contender, failed, movedAfterMs }) => {
-    if (contender.stats === undefined) return false
-    const late = movedAfterMs === undefined || movedAfterMs > interval + MARGIN_MS
-    return late || failed.before + failed.move > 0
-  })
-  for (const load of [
-    ...failures,
-    ...loads.filter((load) => load.contender.stats && (unanswered.get(load) ?? 0) > 0),
-  ]) {
-    console.error(`${load.contender.name} did not come over as it should have:`, load.lastError ?? 'too late')
-  }
-  const lost = loads.some((load) => load.contender.stats && (unanswered.get(load) ?? 0) > 0)
-  return failures.length === 0 && !lost
+  screen.stop()
+  const outcome = new Outcome(stage.loads, await stage.settle(), interval)
+  chronicle.end({ passed: outcome.passed })
+  await stage.close()
+  outcome.print()
+  return outcome.passed
 }
 
-/** Asks the servers how many connections each client has, and keeps the most that one server had at once. */
-function watchPeaks(loads: readonly Load[], servers: () => Awaited<ReturnType<typeof failoverPair>>['blue'][]) {
-  let state: 'watching' | 'paused' | 'stopped' = 'watching'
-  let round: Promise<void> = Promise.resolve()
-  const look = async () => {
-    for (const server of servers()) {
-      const backends = await server.backends()
-      for (const load of loads) {
-        const count = backends.filter(({ applicationName }) => applicationName === load.contender.name).length
-        load.peak = Math.max(load.peak, count)
-      }
-    }
-  }
-  const timer = setInterval(() => {
-    if (state === 'watching') round = round.then(look)
-  }, 100)
-  return {
-    pause: () => {
-      state = 'paused'
-      return round
-    },
-    resume: () => {
-      state = 'watching'
-    },
-    stop: () => {
-      state = 'stopped'
-      clearInterval(timer)
-      return round
-    },
-  }
+/** The page is in charge, until a signal ends it. */
+async function handOver(stage: Stage, screen: Screen): Promise<boolean> {
+  screen.say('the buttons of the page are yours; Ctrl-C ends it')
+  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  screen.stop()
+  await stage.close()
+  return true
 }
 
 try {
