@@ -68,12 +68,7 @@ export class Chart {
           splits: () => [0, rate / 2, rate],
         },
       ],
-      series: [
-        {},
-        side('blue'),
-        side('green'),
-        { stroke: () => palette.red, fill: () => palette.red, width: 1, points: { show: false } },
-      ],
+      series: [{}, side('blue'), side('green'), { stroke: () => palette.red, width: 3, points: { show: false } }],
       hooks: {
         drawAxes: [(plot) => this.#drawFlushes(plot)],
         draw: [
@@ -106,6 +101,7 @@ function drawActs(plot, acts) {
     ctx.save()
     ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`
     ctx.textBaseline = 'bottom'
+    ctx.textAlign = 'left'
     ctx.fillStyle = palette.ink
     const text = `${words[kind]} ${side}`
     const width = ctx.measureText(text).width

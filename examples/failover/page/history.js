@@ -1,5 +1,5 @@
 /** How many seconds a chart shows. */
-export const WINDOW_S = 40
+export const WINDOW_S = 30
 /** Over how many seconds a rate is taken: shorter ones would show the sampling rather than the load. */
 const RATE_S = 1
 

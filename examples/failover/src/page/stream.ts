@@ -21,5 +21,10 @@ export function stream(response: ServerResponse, chronicle: Chronicle, setting: 
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
   response.write('retry: 1000\n\n')
   send('welcome', { ...setting, ...chronicle.kept })
-  response.once('close', chronicle.listen(send))
+  if (chronicle.kept.end) return void response.end()
+  const gone = chronicle.listen((kind, payload) => {
+    send(kind, payload)
+    if (kind === 'end') response.end()
+  })
+  response.once('close', gone)
 }
