@@ -159,9 +159,10 @@ test('without --page the script is in charge, and the page is told how it ended'
   const answer = await fetch(`${demo.address}events`)
   let told = ''
   for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    const first = told === ''
+    const before = told.includes('event: sample')
     told += chunk
-    if (!first) continue
+    // There is something to act upon, so that it is the script which stands in the way.
+    if (before || !told.includes('event: sample')) continue
     const refused = await fetch(`${demo.address}actions/move/green`, {
       method: 'POST',
       headers: { origin, 'x-demo-action': 'yes' },
@@ -187,14 +188,14 @@ const watchLayout = `
   globalThis.moved = []
   new PerformanceObserver((list) => {
     for (const { sources } of list.getEntries()) {
-      globalThis.moved.push(...sources.map(({ node }) => node?.parentElement?.outerHTML ?? String(node)))
+      globalThis.moved.push(...sources.map(({ node }) => (node?.parentElement ?? node)?.className + ': ' + node?.textContent.trim().slice(0, 80)))
     }
   }).observe({ type: 'layout-shift', buffered: true })`
 
 async function layoutOf(page: Page) {
   return {
     moved: await page.evaluate<string[]>('globalThis.moved'),
-    wider: await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth'),
+    wider: (await page.evaluate<number>('document.documentElement.scrollWidth')) - (page.viewportSize()?.width ?? 0),
     charts: await page.locator('canvas:visible').count(),
   }
 }

@@ -1,5 +1,4 @@
-const list = document.querySelector('#log')
-const MOST = 5
+const rows = [...document.querySelectorAll('#log li')]
 
 const sentences = {
   move: ({ side }) => `The name points at ${side}.`,
@@ -10,20 +9,26 @@ const sentences = {
   failed: ({ client, step }) => `${client}: a flush failed at its step “${step}”; the old client serves on.`,
 }
 
+let told = []
+
 /** Writes what happened, latest first. Flushes that went well are in the charts. */
 export function log(mark) {
-  const sentence = sentences[mark.kind]
+  const sentence = sentences[mark.kind]?.(mark)
   if (sentence === undefined) return
-  const line = document.createElement('li')
-  const time = document.createElement('time')
-  time.textContent = `${mark.at.toFixed(1)} s`
-  const text = document.createElement('span')
-  text.textContent = sentence(mark)
-  line.append(time, text)
-  list.prepend(line)
-  while (list.childElementCount > MOST) list.lastElementChild.remove()
+  told = [{ time: `${mark.at.toFixed(1)} s`, sentence }, ...told].slice(0, rows.length)
+  write()
 }
 
 export function clearLog() {
-  list.replaceChildren()
+  told = []
+  write()
+}
+
+/** The rows stay where they are, and so does all below them. */
+function write() {
+  rows.forEach((row, index) => {
+    const { time = '', sentence = '' } = told[index] ?? {}
+    row.querySelector('time').textContent = time
+    row.querySelector('span').textContent = sentence
+  })
 }
