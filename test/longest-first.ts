@@ -1,7 +1,14 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** The files that take minutes, slowest first: begun last, one of them alone would keep all but one core idle. */
-const slow = ['conformance/growth', 'conformance/flush', 'test/broken', 'conformance/move', 'test/tarballs']
+const slow = [
+  'conformance/growth',
+  'conformance/flush',
+  'test/broken',
+  'conformance/move',
+  'test/tarballs',
+  'demo/page',
+]
 
 const rank = ({ moduleId }: TestSpecification): number => {
   const found = slow.findIndex((name) => moduleId.includes(`${name}.test.ts`))
