@@ -50,6 +50,7 @@ async function play(
   chronicle: Chronicle,
 ): Promise<boolean> {
   const end = async () => {
+    await stage.connections.stop()
     await stage.pair.stop()
     process.exit(130)
   }
