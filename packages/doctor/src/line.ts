@@ -6,6 +6,8 @@ import { patienceMs } from './session.ts'
 
 type LookupCallback = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
 
+const goodbyeMs = 1_000
+
 /** A socket of ours, handed to a driver, that notes when each step of the connect was done. */
 export class Line {
   readonly socket: Socket
@@ -74,6 +76,11 @@ export class Line {
     } finally {
       end()
     }
+  }
+
+  /** A goodbye was said: keeps neither the process alive nor, for long, a socket whose server does not answer. */
+  bound(): void {
+    this.socket.setTimeout(goodbyeMs, () => this.socket.destroy()).unref()
   }
 
   #noteLookup(): void {

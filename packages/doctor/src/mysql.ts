@@ -67,8 +67,10 @@ class MysqlSession implements Session {
     }
   }
 
+  /** Says goodbye: a server that is just left counts an aborted connection. */
   close(): void {
-    this.#line.socket.destroy()
+    this.#line.bound()
+    this.#connection.end(() => {})
   }
 
   /** ProxySQL answers this one itself; a server finds no sense in it. */

@@ -89,13 +89,19 @@ class PostgresSession implements Session {
   }
 
   close(): void {
-    this.#line.socket.destroy()
+    leave(this.#client, this.#line)
   }
 
   async #rows<Row extends object>(text: string): Promise<Row[]> {
     const { rows } = await this.#line.within(this.#client.query<Row>(text))
     return rows
   }
+}
+
+/** Says goodbye: a server that is just left may note it as a failure. */
+function leave(client: pg.Client, line: Line): void {
+  line.bound()
+  client.end().catch(() => {})
 }
 
 /** What the server sent at the login; pg keeps it, and its types do not mention it. */
@@ -111,7 +117,7 @@ async function introductionOf(to: ConnectionString, address: string): Promise<st
       const { rows } = await line.within(client.query<{ version?: string }>('SHOW VERSION'))
       return rows[0]?.version
     } finally {
-      line.socket.destroy()
+      leave(client, line)
     }
   } catch (error) {
     return refusalOf(error)
@@ -136,13 +142,20 @@ async function open(
   const line = new Line(to, address)
   // It is connecting already: pg must not begin anew.
   const socket = Object.assign(line.socket, { connect: () => line.socket })
-  const client = new pg.Client({ connectionString: to.secret, stream: () => socket })
-  if (database !== undefined) client.database = database
+  const client = new pg.Client({ connectionString: into(to.secret, database), stream: () => socket })
   // Lost while idle: the next question says so.
   client.on('error', () => {})
   noteTls(client, line)
   await line.within(client.connect())
   return { client, line }
+}
+
+/** The same connection string, for that database. */
+function into(secret: string, database: string | undefined): string {
+  if (database === undefined) return secret
+  const url = new URL(secret)
+  url.pathname = `/${database}`
+  return url.href
 }
 
 /** pg tells when it has begun to talk TLS, on an object that its types hide; without it that time counts as `authMs`. */

@@ -73,7 +73,7 @@ export function proxyOf(evidence: ProxyEvidence): ProxyFindings | undefined {
   if (same) return undefined
   return {
     title: 'a proxy that does not say which it is',
-    evidence: `the login came from connection ${greetingId}, the answers from connection ${serverId} of the server`,
+    evidence: 'the server knows the connection under another number than the login told',
     settings: ['how old its connections to the server may get, and how often it looks their name up'],
   }
 }

@@ -11,7 +11,9 @@ export function reportOf(
   strong: Emphasis = (text) => text,
 ): string {
   const { name, servers, connect, proxy } = findings
-  const capacity = servers.flatMap((server) => ('capacity' in server ? [capacityOf(server.capacity)] : []))
+  const capacity = servers.flatMap((server) =>
+    'capacity' in server ? [capacityOf(server.capacity, proxy !== undefined)] : [],
+  )
   const rows: (readonly [label: string, text: string])[] = [
     ['target', findings.target],
     ...nameRows(name),
@@ -78,8 +80,9 @@ function timingOf({ dnsMs, tcpMs, tlsMs, authMs, totalMs }: Timing): string {
   return `${totalMs.toFixed(1)} ms: ${told.join(', ')}${tlsMs === undefined ? ' (no TLS)' : ''}`
 }
 
-function capacityOf({ maxConnections, reserved, used, free }: Capacity): string {
+function capacityOf({ maxConnections, reserved, used, free }: Capacity, proxied: boolean): string {
   const kept = reserved > 0 ? `, ${reserved} kept for administrators` : ''
+  if (proxied) return `${free} connections left of ${maxConnections} at the server; the proxy has limits of its own`
   // A pool of ten and the one that overlaps while it is flushed.
   const pools = Math.floor(free / 11)
   return `${free} connections left of ${maxConnections} (${used} in use${kept}): ${pools} ${pools === 1 ? 'pool' : 'pools'} of 10 with an overlap of 1`

@@ -12,7 +12,7 @@ export interface Session {
   writable(): Promise<boolean>
   /** What tells of a proxy; may open a connection of its own. */
   evidence(): Promise<Omit<ProxyEvidence, 'names'>>
-  /** Drops the socket. */
+  /** Says goodbye and waits for nothing; the socket is gone within a second. */
   close(): void
 }
 
