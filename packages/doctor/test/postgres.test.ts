@@ -1,6 +1,7 @@
 import { failoverPair, gate, movableName, type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { selfSigned } from '../../../test/certificate.ts'
+import { eventually } from '../../../test/conformance/eventually.ts'
 import { visit } from './doctor.ts'
 import { Pgbouncer, pgbouncerInstalled } from './pgbouncer.ts'
 
@@ -168,5 +169,8 @@ test('leaves no connection behind', async () => {
   const database = await server.createDatabase()
   await visit([server.url({ database })])
   await visit([server.url({ database }), '--watch', '--for', '1'])
-  while ((await server.backends({ database })).length > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  await eventually(
+    () => server.backends({ database }),
+    ({ length }) => length === 0,
+  )
 })
