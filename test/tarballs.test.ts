@@ -130,3 +130,14 @@ test('from the tarballs, ten lines per ORM compile under strict and run; require
     expect(`${script}: ${stdout}`).toBe(`${script}: 1 2 true\n`)
   }
 })
+
+test('from its tarball, the doctor answers; its exit codes are those of --help', async () => {
+  const doctor = (...args: string[]) => run('npx', ['--no-install', '@periodic-flush/doctor', ...args], { cwd: project })
+  const { stdout } = await doctor(server.url(), '--json')
+  expect(JSON.parse(stdout)).toMatchObject({
+    servers: [{ version: expect.stringMatching(/^PostgreSQL /), writable: true }],
+    recommendation: { verdict: 'not-needed' },
+  })
+  await expect(doctor('postgres://nobody@127.0.0.1:1/none')).rejects.toMatchObject({ code: 1 })
+  await expect(doctor('nonsense')).rejects.toMatchObject({ code: 2 })
+})
