@@ -10,6 +10,7 @@ export interface Look {
   /** Undefined: until Ctrl-C. */
   readonly forMs: number | undefined
   readonly everyMs: number
+  readonly patienceMs: number
 }
 
 /** What was asked for. */
@@ -24,6 +25,7 @@ Looks at your database's name and server, and says whether you need periodic-flu
   --watch              follow a planned switch-over, and print what happens when, until Ctrl-C
   --for <seconds>      how long to look (default: 10; with --watch: until Ctrl-C)
   --every <seconds>    time between two looks (default: 1; with --watch: 0.5)
+  --timeout <seconds>  how long to wait for each answer (default: 5)
   --json               print JSON; with --watch one object a line
   --help, --version
 
@@ -39,6 +41,7 @@ const options = {
   json: { type: 'boolean', default: false },
   for: { type: 'string' },
   every: { type: 'string' },
+  timeout: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
   version: { type: 'boolean', default: false },
 } as const
@@ -53,12 +56,14 @@ export function readCommand(args: readonly string[], env: NodeJS.ProcessEnv): Co
   if (text === undefined || text === '') throw new UsageError('Expected a connection string, or one in DATABASE_URL')
   const forMs = milliseconds('--for', values.for)
   const everyMs = milliseconds('--every', values.every)
+  const patienceMs = milliseconds('--timeout', values.timeout) ?? 5_000
   return {
     kind: values.watch ? 'watch' : 'examine',
     to: readConnectionString(text),
     json: values.json,
     forMs: forMs ?? (values.watch ? undefined : 10_000),
     everyMs: everyMs ?? (values.watch ? 500 : 1_000),
+    patienceMs,
   }
 }
 
@@ -66,7 +71,7 @@ function parsed(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
-    const message = error instanceof Error ? (error.message.split('. ')[0] ?? '') : ''
+    const message = error instanceof Error ? (error.message.split(/\.\s/)[0] ?? '') : ''
     throw new UsageError(/:\/\/|@/.test(message) ? 'Unknown option' : message)
   }
 }

@@ -1,8 +1,9 @@
 import dns, { type LookupAddress, type LookupOptions } from 'node:dns'
 import { connect, isIP, type Socket } from 'node:net'
 import type { ConnectionString } from './connection-string.ts'
+import { withPatience } from './errors.ts'
 import type { Timing } from './findings.ts'
-import { patienceMs } from './session.ts'
+import type { Way } from './session.ts'
 
 type LookupCallback = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
 
@@ -11,6 +12,7 @@ const goodbyeMs = 1_000
 /** A socket of ours, handed to a driver, that notes when each step of the connect was done. */
 export class Line {
   readonly socket: Socket
+  readonly #patienceMs: number
   readonly #start = performance.now()
   #dns: number | undefined
   #tcp: number | undefined
@@ -18,7 +20,8 @@ export class Line {
   #address: string | undefined
 
   /** Begins to connect to the host, looked up as drivers do, or to that one address of it. */
-  constructor({ host, port, socket }: ConnectionString, address?: string) {
+  constructor({ host, port, socket }: ConnectionString, { address, patienceMs }: Way) {
+    this.#patienceMs = patienceMs
     this.socket =
       socket === undefined
         ? connect({ host, port, noDelay: true, lookup: address === undefined ? dns.lookup : only(address) })
@@ -58,18 +61,13 @@ export class Line {
     const { socket } = this
     let end = () => {}
     const lost = new Promise<never>((_resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no answer within ${patienceMs} ms`)), patienceMs)
-      const closed = () => reject(new Error('the connection was closed'))
       // In the next turn, so that an error that the driver makes of it comes first.
-      const onClose = () => setImmediate(closed)
+      const onClose = () => setImmediate(() => reject(new Error('the connection was closed')))
       socket.once('close', onClose)
-      end = () => {
-        clearTimeout(timer)
-        socket.off('close', onClose)
-      }
+      end = () => socket.off('close', onClose)
     })
     try {
-      return await Promise.race([work, lost])
+      return await withPatience(Promise.race([work, lost]), this.#patienceMs)
     } catch (error) {
       socket.destroy()
       throw error

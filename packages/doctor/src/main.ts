@@ -49,12 +49,16 @@ export async function main(args: readonly string[], surroundings: Surroundings):
   }
 }
 
-async function runExamine({ to, json, forMs = 0, everyMs }: Look, surroundings: Surroundings): Promise<number> {
+async function runExamine(
+  { to, json, forMs = 0, everyMs, patienceMs }: Look,
+  surroundings: Surroundings,
+): Promise<number> {
   const { stdout, stderr, clock, records } = surroundings
   const progress = new Progress(stderr)
   const findings = await examine(to, {
     forMs,
     everyMs,
+    patienceMs,
     clock,
     ...(records && { records }),
     onStep: (step) => progress.step(step),
@@ -66,7 +70,7 @@ async function runExamine({ to, json, forMs = 0, everyMs }: Look, surroundings: 
   return recommendation.verdict === 'unknown' ? 1 : 0
 }
 
-async function runWatch({ to, json, forMs, everyMs }: Look, surroundings: Surroundings): Promise<number> {
+async function runWatch({ to, json, forMs, everyMs, patienceMs }: Look, surroundings: Surroundings): Promise<number> {
   const { stdout, stderr, clock, stop } = surroundings
   stderr.write(`Watching ${to.label}${forMs === undefined ? '; Ctrl-C ends it' : ''}.\n`)
   const happenings: Happening[] = []
@@ -74,6 +78,7 @@ async function runWatch({ to, json, forMs, everyMs }: Look, surroundings: Surrou
   const endMs = await watch(to, {
     forMs,
     everyMs,
+    patienceMs,
     clock,
     stop,
     onHappening(happening) {

@@ -2,7 +2,7 @@ import mysql, { type Connection, type RowDataPacket } from 'mysql2'
 import type { ServerFacts, Timing } from './findings.ts'
 import { Line } from './line.ts'
 import type { ProxyEvidence } from './proxy.ts'
-import { type Engine, patienceMs, type Session } from './session.ts'
+import type { Engine, Session } from './session.ts'
 
 const variables = `
   'version', 'version_comment', 'hostname', 'port', 'max_connections', 'max_user_connections',
@@ -124,9 +124,13 @@ function noteTls(connection: object, line: Line): void {
 }
 
 export const mysqlLike: Engine = {
-  async connect(to, address) {
-    const line = new Line(to, address)
-    const connection = mysql.createConnection({ uri: to.secret, stream: () => line.socket, connectTimeout: patienceMs })
+  async connect(to, way) {
+    const line = new Line(to, way)
+    const connection = mysql.createConnection({
+      uri: to.secret,
+      stream: () => line.socket,
+      connectTimeout: way.patienceMs,
+    })
     noteTls(connection, line)
     // Lost while idle: the next question says so.
     connection.on('error', () => {})

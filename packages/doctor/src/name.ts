@@ -2,7 +2,7 @@ import dns from 'node:dns'
 import { isIP } from 'node:net'
 import type { Clock } from './clock.ts'
 import type { ConnectionString } from './connection-string.ts'
-import { reasonOf } from './errors.ts'
+import { reasonOf, withPatience } from './errors.ts'
 import type { Answer, Change, NameFindings } from './findings.ts'
 import { providerOf } from './provider.ts'
 import { Records } from './records.ts'
@@ -11,15 +11,17 @@ import { Records } from './records.ts'
 export interface Looking {
   readonly forMs: number
   readonly everyMs: number
+  /** How long one look-up may take. */
+  readonly patienceMs: number
   readonly clock: Clock
   /** Told after each look-up. */
   onLookup?(done: number, total: number): void
 }
 
 /** Looks a name up as drivers do: with `dns.lookup`, which also reads the hosts file. The order does not count. */
-export async function lookUp(host: string): Promise<Answer> {
+export async function lookUp(host: string, patienceMs: number): Promise<Answer> {
   try {
-    const all = await dns.promises.lookup(host, { all: true })
+    const all = await withPatience(dns.promises.lookup(host, { all: true }), patienceMs)
     return { addresses: [...new Set(all.map(({ address }) => address))].sort() }
   } catch (error) {
     return { failure: reasonOf(error) }
@@ -48,7 +50,7 @@ export async function watchName(
   const { host } = to
   const still = { host: to.socket ?? host, kind, lookups: 0, overMs: 0, changes: [], aliases: [] }
   if (kind !== 'name') return still
-  const { clock, forMs, everyMs } = looking
+  const { clock, forMs, everyMs, patienceMs } = looking
   const aliases = await records.aliases(host)
   const provider = providerOf([host, ...aliases])
   const total = Math.floor(forMs / everyMs) + 1
@@ -57,7 +59,7 @@ export async function watchName(
   const ttls: number[] = []
   for (let done = 1; done <= total; done += 1) {
     if (done > 1) await clock.pause(everyMs)
-    const answer = await lookUp(host)
+    const answer = await lookUp(host, patienceMs)
     const last = changes.at(-1)
     const before = last && ('failure' in last ? { failure: last.failure } : { addresses: last.addresses })
     if (before === undefined || !sameAnswer(before, answer)) changes.push({ ...answer, atMs: clock.now() - start })

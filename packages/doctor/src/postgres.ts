@@ -4,7 +4,7 @@ import type { ConnectionString } from './connection-string.ts'
 import type { ServerFacts, Timing } from './findings.ts'
 import { Line } from './line.ts'
 import type { ProxyEvidence } from './proxy.ts'
-import type { Engine, Session } from './session.ts'
+import type { Engine, Session, Way } from './session.ts'
 
 const factsText = `
   select split_part(version(), ' on ', 1) as version,
@@ -36,11 +36,13 @@ interface FactsRow {
 class PostgresSession implements Session {
   readonly timing: Timing
   readonly #to: ConnectionString
+  readonly #way: Way
   readonly #line: Line
   readonly #client: pg.Client
 
-  constructor(to: ConnectionString, line: Line, client: pg.Client) {
+  constructor(to: ConnectionString, way: Way, line: Line, client: pg.Client) {
     this.#to = to
+    this.#way = way
     this.#line = line
     this.#client = client
     this.timing = line.timing()
@@ -84,7 +86,10 @@ class PostgresSession implements Session {
     const evidence = { engine: 'postgres', greetingId, serverId } as const
     // Asked only of what is no plain server: that would note a failed login in its log.
     if (greetingId === serverId) return evidence
-    const introduction = await introductionOf(this.#to, this.address)
+    const introduction = await introductionOf(this.#to, {
+      ...this.#way,
+      address: this.#to.socket === undefined ? this.address : undefined,
+    })
     return { ...evidence, ...(introduction !== undefined && { introduction }) }
   }
 
@@ -110,9 +115,9 @@ function processIdOf(client: object): number | null {
 }
 
 /** PgBouncer and PgCat have a database of this name, in which their administrators ask them for themselves. */
-async function introductionOf(to: ConnectionString, address: string): Promise<string | undefined> {
+async function introductionOf(to: ConnectionString, way: Way): Promise<string | undefined> {
   try {
-    const { client, line } = await open(to, to.socket === undefined ? address : undefined, 'pgbouncer')
+    const { client, line } = await open(to, way, 'pgbouncer')
     try {
       const { rows } = await line.within(client.query<{ version?: string }>('SHOW VERSION'))
       return rows[0]?.version
@@ -134,12 +139,8 @@ function refusalOf(error: unknown): string | undefined {
     : undefined
 }
 
-async function open(
-  to: ConnectionString,
-  address: string | undefined,
-  database?: string,
-): Promise<{ client: pg.Client; line: Line }> {
-  const line = new Line(to, address)
+async function open(to: ConnectionString, way: Way, database?: string): Promise<{ client: pg.Client; line: Line }> {
+  const line = new Line(to, way)
   // It is connecting already: pg must not begin anew.
   const socket = Object.assign(line.socket, { connect: () => line.socket })
   const client = new pg.Client({ connectionString: into(to.secret, database), stream: () => socket })
@@ -174,8 +175,8 @@ function isEmitter(value: unknown): value is NodeJS.EventEmitter {
 }
 
 export const postgres: Engine = {
-  async connect(to, address) {
-    const { client, line } = await open(to, address)
-    return new PostgresSession(to, line, client)
+  async connect(to, way) {
+    const { client, line } = await open(to, way)
+    return new PostgresSession(to, way, line, client)
   },
 }

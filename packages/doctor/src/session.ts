@@ -18,9 +18,13 @@ export interface Session {
 
 /** Opens sessions of one kind of database. */
 export interface Engine {
-  /** Connects as a driver would, or to that one address of the host. */
-  connect(to: ConnectionString, address?: string): Promise<Session>
+  connect(to: ConnectionString, way: Way): Promise<Session>
 }
 
-/** How long connecting, or one answer, may take. */
-export const patienceMs = 5_000
+/** How to connect. */
+export interface Way {
+  /** One address of the host. Default: whichever a driver would reach. */
+  readonly address?: string | undefined
+  /** How long connecting, and each answer, may take. */
+  readonly patienceMs: number
+}

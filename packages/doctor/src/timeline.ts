@@ -1,8 +1,10 @@
 import type { Answer } from './findings.ts'
 import type { Verdict } from './recommendation.ts'
 
-/** Who answers on a connection, or why nobody does. */
-export type Serving = { readonly address: string; readonly writable: boolean } | { readonly failure: string }
+/** Who answers on a connection, or why nobody does: an error, or silence, which is a `hang`. */
+export type Serving =
+  | { readonly address: string; readonly writable: boolean }
+  | { readonly failure: string; readonly hang: boolean }
 
 /** Something that changed during a switch-over. `fresh`: a connection opened now. `held`: one kept since the start. */
 export type Happening =
@@ -26,7 +28,10 @@ export function lineOf(happening: Happening): string {
   }
   const who = happening.what === 'fresh' ? 'a new connection' : 'the connection held since the start'
   const { serving } = happening
-  if ('failure' in serving) return `${who} ${happening.what === 'fresh' ? 'fails' : 'is lost'}: ${serving.failure}`
+  if ('failure' in serving) {
+    const fate = serving.hang ? 'hangs' : happening.what === 'fresh' ? 'fails' : 'is lost'
+    return `${who} ${fate}: ${serving.failure}`
+  }
   return `${who} reaches ${serving.address}, ${serving.writable ? 'which takes writes' : 'which is read-only'}`
 }
 
@@ -40,6 +45,13 @@ export function outcomeOf(happenings: readonly Happening[], endMs: number): Outc
   const fresh = connections.findLast(({ what }) => what === 'fresh')
   if (held === undefined || fresh === undefined) {
     return { verdict: 'unknown', headline: 'No connection could be opened, so nothing can be said.', because }
+  }
+  if ('failure' in held.serving && held.serving.hang) {
+    return {
+      verdict: 'needed',
+      headline: 'You need this: a pool would still wait for a server that says nothing.',
+      because: [...because, `the connection held since the start hangs: ${held.serving.failure}`],
+    }
   }
   if ('failure' in held.serving) {
     return {

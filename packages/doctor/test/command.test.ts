@@ -40,6 +40,7 @@ test.each([
   ['postgres://app:s3cr@db.example.com/shop', '--for', 's3cr'],
   ['postgres://app:s3cr@db.example.com/shop', '--every', '0'],
   ['postgres://app:s3cr@db.example.com/shop', '--every'],
+  ['postgres://app:s3cr@db.example.com/shop', '--timeout', '-1'],
   ['postgres://app:s3cr@db.example.com/shop?sslrootcert=/none/s3cr.pem'],
   [],
 ])('used wrongly: %s: exit code 2, one line, and nothing of what could be a secret', async (...args) => {

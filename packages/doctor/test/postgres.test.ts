@@ -133,6 +133,15 @@ test('a server that is gone, and a name that does not resolve: nothing can be sa
   })
 })
 
+test('a server that takes connections and never answers: nothing can be said, in a bounded time', async () => {
+  await using entrance = await gate(server)
+  await entrance.hang()
+  const url = server.url().replace(`:${server.port}/`, `:${entrance.port}/`)
+  const { code, out } = await visit([url, '--timeout', '0.2'])
+  expect(code).toBe(1)
+  expect(lines(out, 'server')).toEqual([expect.stringContaining('no answer within 200 ms')])
+})
+
 test.each(['s3cret-pa55', 'a b', 'p@ss/w?rd#%:&', 'pässwörd', "it's", '{"json":1}', '%2F'])(
   'the password %j is nowhere in what is printed, whether it is right or wrong',
   async (password) => {

@@ -4,7 +4,7 @@ import { type Happening, outcomeOf, type Serving } from '../src/timeline.ts'
 const blue: Serving = { address: '10.0.0.1', writable: true }
 const demoted: Serving = { address: '10.0.0.1', writable: false }
 const green: Serving = { address: '10.0.0.2', writable: true }
-const refused: Serving = { failure: 'ECONNREFUSED' }
+const refused: Serving = { failure: 'ECONNREFUSED', hang: false }
 
 const fresh = (atMs: number, serving: Serving): Happening => ({ atMs, what: 'fresh', serving })
 const held = (atMs: number, serving: Serving): Happening => ({ atMs, what: 'held', serving })
@@ -28,11 +28,21 @@ test('needed: behind one address, the held connection is on the server that was 
 
 test('not needed: the held connection was lost', () => {
   const { verdict, because } = outcomeOf(
-    [fresh(0, blue), held(0, blue), held(900, { failure: '57P01' }), fresh(1_000, green)],
+    [fresh(0, blue), held(0, blue), held(900, { failure: '57P01', hang: false }), fresh(1_000, green)],
     2_000,
   )
   expect(verdict).toBe('not-needed')
   expect(because[0]).toContain('57P01')
+})
+
+test('needed: the held connection hangs', () => {
+  const silent: Serving = { failure: 'no answer within 5000 ms', hang: true }
+  const { verdict, because } = outcomeOf(
+    [fresh(0, blue), held(0, blue), fresh(1_000, green), held(5_000, silent)],
+    6_000,
+  )
+  expect(verdict).toBe('needed')
+  expect(because).toEqual(['the connection held since the start hangs: no answer within 5000 ms'])
 })
 
 test('unknown: nothing happened, or both are down together', () => {
@@ -41,8 +51,8 @@ test('unknown: nothing happened, or both are down together', () => {
   expect(outcomeOf([], 1_000).verdict).toBe('unknown')
 })
 
-test('the outage is the longest one, and counts from the last write that would have worked', () => {
-  const happenings = [fresh(0, refused), fresh(100, blue), held(100, blue), fresh(200, demoted), fresh(300, blue)]
+test('the outage is the longest one, and does not count before the first connection that takes writes', () => {
+  const happenings = [fresh(0, refused), fresh(500, blue), held(500, blue), fresh(600, demoted), fresh(700, blue)]
   expect(outcomeOf([...happenings, fresh(1_000, refused), fresh(2_000, demoted)], 3_000).because[0]).toBe(
     'new connections could not write for 2.0 s',
   )

@@ -56,6 +56,24 @@ test('an old server that closes its connections: a pool connects anew by itself'
   expect(out).toContain('The old server closed its connections: a pool connects anew by itself.')
 })
 
+test('an old server that hangs: needed, and neither it nor a resolver that hangs holds the watch up', async () => {
+  await using pair = await failoverPair()
+  const { code, out } = await visit([pair.url(), '--watch', '--timeout', '0.5'], {
+    async meanwhile(count) {
+      if (count === 2) await pair.blue.freeze()
+      if (count === 3) pair.name.hang()
+      if (count === 4) pair.moveTo('green')
+      return count === 5 ? 'stop' : undefined
+    },
+  })
+  expect(code).toBe(0)
+  expect(told(out)).toContain('the connection held since the start hangs: no answer within 500 ms')
+  expect(told(out)).toContain('a new connection hangs: no answer within 500 ms')
+  expect(told(out)).toContain('the name does not resolve: no answer within 500 ms')
+  expect(told(out).at(-1)).toBe('a new connection reaches 127.0.0.2, which takes writes')
+  expect(out).toContain('You need this: a pool would still wait for a server that says nothing.')
+})
+
 test('--for ends a watch in which nothing happened; --json gives one object a line', async () => {
   await using pair = await failoverPair()
   const { code, out } = await visit([pair.url(), '--watch', '--for', '2', '--json'])
