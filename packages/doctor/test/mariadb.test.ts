@@ -2,6 +2,7 @@ import { failoverPair, type MariadbServer, movableName, startMariadb } from '@pe
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { selfSigned } from '../../../test/certificate.ts'
 import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
+import { unixSocket } from '../../../test/unix-socket.ts'
 import { visit } from './doctor.ts'
 
 describe.skipIf(!mariadbInstalled)('MariaDB', () => {
@@ -60,6 +61,14 @@ describe.skipIf(!mariadbInstalled)('MariaDB', () => {
     const ssl = encodeURIComponent(JSON.stringify({ rejectUnauthorized: false }))
     const { out } = await visit([`${secured.url()}?ssl=${ssl}`])
     expect(out).toMatch(/connect +[\d.]+ ms: TCP [\d.]+, TLS [\d.]+, login/)
+  })
+
+  test('through a Unix socket there is no name to look up', async () => {
+    await using socket = await unixSocket(server, 'mysqld.sock')
+    const { code, out } = await visit([`${server.url()}?socketPath=${socket.path}`])
+    expect(code).toBe(0)
+    expect(out).toContain('none: a Unix socket')
+    expect(out).toContain(`${socket.path}: MariaDB`)
   })
 
   test.each(['s3cret-pa55', 'p@ss/w?rd#%:&', 'pässwörd'])(

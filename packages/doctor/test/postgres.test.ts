@@ -2,6 +2,7 @@ import { failoverPair, gate, movableName, type PostgresServer, startPostgres } f
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { selfSigned } from '../../../test/certificate.ts'
 import { eventually } from '../../../test/conformance/eventually.ts'
+import { unixSocket } from '../../../test/unix-socket.ts'
 import { visit } from './doctor.ts'
 import { Pgbouncer, pgbouncerInstalled } from './pgbouncer.ts'
 
@@ -172,6 +173,15 @@ test('an account without rights, with limits of its own, gets an answer', async 
   const { code, out } = await visit([`postgres://narrow:narrow@${server.host}:${server.port}/postgres`])
   expect(code).toBe(0)
   expect(lines(out, 'room')).toEqual([expect.stringMatching(/^7 connections left of 200/)])
+})
+
+test('through a Unix socket there is no name to look up', async () => {
+  await using socket = await unixSocket(server, '.s.PGSQL.5432')
+  const { code, out } = await visit([`postgres://postgres:postgres@/postgres?host=${socket.directory}`])
+  expect(code).toBe(0)
+  expect(lines(out, 'name')).toEqual(['none: a Unix socket'])
+  expect(lines(out, 'server')).toEqual([expect.stringContaining(`${socket.path}: PostgreSQL`)])
+  expect(lines(out, 'connect')).toEqual([expect.not.stringContaining('DNS')])
 })
 
 test('leaves no connection behind', async () => {
