@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -129,4 +130,21 @@ test('from the tarballs, ten lines per ORM compile under strict and run; require
     const { stdout } = await run(process.execPath, [join(project, script), server.url()])
     expect(`${script}: ${stdout}`).toBe(`${script}: 1 2 true\n`)
   }
+})
+
+test('from its tarball, the doctor answers; its exit codes are those of --help', async () => {
+  const doctor = (...args: string[]) =>
+    run('npx', ['--no-install', '@periodic-flush/doctor', ...args], { cwd: project })
+  const { stdout } = await doctor(server.url(), '--json')
+  expect(JSON.parse(stdout)).toMatchObject({
+    servers: [{ version: expect.stringMatching(/^PostgreSQL /), writable: true }],
+    recommendation: { verdict: 'not-needed' },
+  })
+  await expect(doctor('postgres://nobody@127.0.0.1:1/none')).rejects.toMatchObject({ code: 1 })
+  await expect(doctor('nonsense')).rejects.toMatchObject({ code: 2 })
+
+  const bin = join(project, 'node_modules/@periodic-flush/doctor/dist/bin.js')
+  const watching = spawn(process.execPath, [bin, '--watch', server.url()])
+  watching.stdout.once('data', () => watching.kill('SIGINT'))
+  expect(await once(watching, 'exit')).toEqual([0, null])
 })
