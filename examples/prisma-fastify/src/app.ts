@@ -6,6 +6,10 @@ import { prismaPlugin } from './prisma.ts'
 /** What everybody may ask. */
 export function buildApi(connectionString: string): FastifyInstance {
   const app = Fastify({ logger: true })
+  // Fastify keeps a connection alive for 72 s after its last answer, and would end no sooner.
+  app.addHook('onSend', async (_request, reply) => {
+    if (!app.server.listening) reply.header('connection', 'close')
+  })
   app.register(prismaPlugin, { connectionString })
   app.register(notes, { prefix: '/notes' })
   app.get('/health', async () => {
