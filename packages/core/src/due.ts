@@ -33,7 +33,7 @@ export class Due<Client> {
     if (now > this.awakeUntil) {
       this.awakeUntil = Number.POSITIVE_INFINITY
       generation.due = 'woke up'
-    } else if (now - generation.openedAt > this.#maxAgeMs) {
+    } else if (now - generation.agesFrom > this.#maxAgeMs) {
       generation.due ??= 'max-age'
     }
     return generation.due !== undefined
@@ -49,7 +49,7 @@ export class Due<Client> {
     this.#listener.flush(generation.due).then(settle, () => {
       settle()
       // The old client is given another term before it is tried again.
-      generation.openedAt = this.#clock.now()
+      generation.agesFrom = this.#clock.now()
       generation.due = undefined
       this.#listener.postponed()
     })

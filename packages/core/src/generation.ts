@@ -50,8 +50,10 @@ export type GenerationState = 'opening' | 'current' | 'retiring' | 'closed'
 export class Generation<Client> {
   readonly number: number
   readonly client: Client
-  /** When it was opened; postponed where `maxAgeMs` is over and no fresh client can be had. */
-  openedAt: number
+  /** When it was opened. */
+  readonly openedAt: number
+  /** From when `maxAgeMs` counts: since it serves, or since no fresh client could be had. */
+  agesFrom: number
   state: GenerationState = 'opening'
   /** How many leases are out. */
   leases = 0
@@ -84,6 +86,7 @@ export class Generation<Client> {
     this.number = number
     this.client = client
     this.openedAt = openedAt
+    this.agesFrom = openedAt
     this.#driver = driver
     this.#released = released
     this.limit = driver.limit?.(client) ?? Number.POSITIVE_INFINITY

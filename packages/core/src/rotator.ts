@@ -274,6 +274,8 @@ export class Rotator<Client> {
   ): Retirement<Client> | undefined {
     fresh.asked = this.#driver.connections === undefined ? fresh.asked : 0
     fresh.state = 'current'
+    // Not since it was opened: where a check takes longer than `maxAgeMs`, nobody would ever be served.
+    fresh.agesFrom = this.#clock.now()
     this.#current = fresh
     this.flushes++
     const retirement = previous === undefined ? undefined : this.#retire(previous, 'replaced')

@@ -399,6 +399,18 @@ test('a client older than maxAgeMs is flushed by its next use, once for all that
   expect(transcript).toEqual(['open 1', 'open 2', 'check 2', 'close 1'])
 })
 
+test('where a check takes longer than maxAgeMs, those who waited for it are served all the same', async () => {
+  const { flusher, clock, driver } = setUp({ maxAgeMs: 1_000 })
+  ;(await flusher.acquire(holder())).release()
+  await clock.advance(1_001)
+  driver.onCheck = () => new Promise<void>((resolve) => clock.after(1_500, false, resolve))
+  const client = flusher.acquire(holder()).then((lease) => lease.client.id)
+  await settled()
+  await clock.advance(1_500)
+  expect(await Promise.race([client, settled()])).toBe(2)
+  expect(driver.clients).toHaveLength(2)
+})
+
 test('a caller that gives up waiting leaves the queue', async () => {
   const { flusher } = setUp({}, Object.assign(new ScriptedDriver(), { max: 1 }))
   const lease = await flusher.acquire(holder())

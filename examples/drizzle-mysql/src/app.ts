@@ -1,0 +1,21 @@
+import { flushAll } from '@periodic-flush/core'
+import { sql } from 'drizzle-orm'
+import express, { type Express } from 'express'
+import { db } from './db.ts'
+import { notesApi } from './notes.ts'
+
+/** What everybody may ask. */
+export const api: Express = express()
+api.use(express.json())
+api.use('/notes', notesApi)
+api.get('/health', async (_request, response) => {
+  await db.execute(sql`select 1`)
+  response.json(db.$flusher.stats())
+})
+
+/** What only this machine may ask: listen on loopback. */
+export const admin: Express = express()
+admin.post('/flush', async (_request, response) => {
+  const reports = await flushAll()
+  response.status(reports.every(({ status }) => status === 'flushed') ? 200 : 503).json(reports)
+})
