@@ -44,7 +44,8 @@ export class Due<Client> {
     if (this.#flushing === generation || generation.due === undefined) return
     this.#flushing = generation
     const settle = () => {
-      this.#flushing = undefined
+      // By then it may be another's turn.
+      if (this.#flushing === generation) this.#flushing = undefined
     }
     this.#listener.flush(generation.due).then(settle, () => {
       settle()

@@ -61,24 +61,35 @@ export class Opening<Client> {
    */
   async room(room: Room<Client>, previous: Generation<Client>): Promise<boolean> {
     const over = new AbortController()
-    const abort = (): void => over.abort()
+    const late = deferred<boolean>()
+    const abort = (): void => {
+      over.abort()
+      late.resolve(false)
+    }
     const timer = this.#clock.after(this.#options.checkTimeoutMs, this.#hold, abort)
     this.#closing.addEventListener('abort', abort, { once: true })
     try {
-      return await room.claim(previous, over.signal)
+      // A connection that takes its time to close must not keep the flush from its end.
+      return await Promise.race([room.claim(previous, over.signal), late.promise])
     } finally {
       timer.cancel()
       this.#closing.removeEventListener('abort', abort)
     }
   }
 
-  open(): Promise<Client> {
+  async open(): Promise<Client> {
     this.#arm()
-    return this.#run('open', async (signal) => {
-      const client = await this.#driver.open(signal)
-      if (signal.aborted) await this.#driver.close(client)
-      return client
-    })
+    let opened: Promise<Client> | undefined
+    try {
+      return await this.#run('open', (signal) => {
+        opened = (async () => this.#driver.open(signal))()
+        return opened
+      })
+    } catch (error) {
+      // It may have arrived in the very moment in which its time was over: nobody else knows of it.
+      opened?.then((client) => this.#driver.close(client)).catch(() => {})
+      throw error
+    }
   }
 
   async check(client: Client): Promise<void> {
@@ -96,7 +107,7 @@ export class Opening<Client> {
   }
 
   /** Runs one bounded step of warming up; each has the whole time-out. */
-  warm(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  warm<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.#arm()
     return this.#run('warm', work)
   }
@@ -105,7 +116,7 @@ export class Opening<Client> {
     this.#step = step
     const { signal } = this.#over
     try {
-      if (this.#closing.aborted) this.#onClose()
+      if (this.#closing.aborted) throw new StepError(step, closedError(this.#options.name))
       const done = (async () => work(signal))()
       done.catch(() => {})
       return await Promise.race([done, this.#aborted.promise])

@@ -84,7 +84,8 @@ export class Room<Client> {
         // Claimed before room is made for it, or a caller would take that room for the old client.
         fresh.asked = count
         if (this.#admission.excess(fresh) > 0) {
-          if (previous.connections - previous.pooled < 2 || !(await this.#shrink(previous))) {
+          const spare = previous.connections - previous.pooled > 1
+          if (!spare || !(await opening.warm(() => this.#shrink(previous)))) {
             fresh.asked = count - 1
             return
           }

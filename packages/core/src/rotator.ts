@@ -19,6 +19,8 @@ import { type AcquireOptions, type Caller, Waiters } from './waiters.ts'
 /** A flush under way: `swapped` as soon as the fresh client serves, `drained` once the old one is dealt with. */
 interface Turn {
   request: FlushRequest
+  /** A caller waits for it until the old client is dealt with, so that the deadline's timer keeps the process alive. */
+  awaited: boolean
   readonly swapped: Promise<FlushReport>
   readonly drained: Promise<FlushReport>
 }
@@ -70,7 +72,7 @@ export class Rotator<Client> {
     this.#waiters = new Waiters(options.name, clock)
     this.#hold = new Hold(this.#live, options.name, clock)
     this.#due = new Due(options.maxAgeMs, clock, {
-      flush: (reason) => this.flush(requestOf(options, { reason, hold: true }), 'swapped'),
+      flush: (reason) => this.flush(requestOf(options, { reason, hold: this.#waiters.size > 0 }), 'swapped'),
       postponed: () => this.#vacate(),
     })
     this.#admission = new Admission(this.#live, options.overlap, driver.pipelines === true)
@@ -148,6 +150,7 @@ export class Rotator<Client> {
     if (this.#closed !== undefined) return Promise.reject(closedError(this.#options.name))
     if (this.#next === undefined) this.#next = this.#queue(request)
     else this.#next.request = merged(this.#next.request, request)
+    if (wait === 'drained' && request.hold) this.#next.awaited = true
     return this.#next[wait]
   }
 
@@ -161,6 +164,7 @@ export class Rotator<Client> {
     try {
       return await this.#hold.during(timeoutMs, this.#closing.signal, swap)
     } finally {
+      this.#openForWaiters()
       this.#vacate()
     }
   }
@@ -202,6 +206,7 @@ export class Rotator<Client> {
     const previous = this.#turn
     const turn: Turn = {
       request,
+      awaited: false,
       swapped: swapped.promise,
       drained: previous.then(() =>
         traceFlush({ name: this.#options.name, reason: request.reason }, () => this.#flush(turn, started, swapped)),
@@ -217,10 +222,12 @@ export class Rotator<Client> {
   async #flush(turn: Turn, started: number, swapped: Deferred<FlushReport>): Promise<FlushReport> {
     try {
       await this.#drainedEnough()
-      await this.#firstOpening?.catch(() => {})
+      // One that failed may have been followed by another.
+      while (this.#firstOpening !== undefined && !this.closed) await this.#firstOpening
     } finally {
       if (this.#next === turn) this.#next = undefined
     }
+    if (this.closed) throw closedError(this.#options.name)
     const { request } = turn
     const previous = this.#current
     if (request.lazy && previous === undefined) {
@@ -246,11 +253,12 @@ export class Rotator<Client> {
       }
     } catch (error) {
       this.failures++
+      // Cleared before anybody hears of it: a caller that fails may ask again at once.
+      this.#preparing = undefined
       if (this.#current === undefined) this.#waiters.failAll(error)
       throw error
-    } finally {
-      this.#preparing = undefined
     }
+    this.#preparing = undefined
     const warmed = this.#driver.connections?.(fresh.client) ?? fresh.asked
     const moved = previous !== undefined && !shareServer(previous.peers, fresh.peers)
     const { name } = this.#options
@@ -260,7 +268,7 @@ export class Rotator<Client> {
     const report = reportAtSwap({ ...swap, checked, warmed }, this.#clock.now() - started)
     swapped.resolve(report)
     if (retirement === undefined) return { ...report, drained: true }
-    const outcome = await retirement.settle(request.deadlineMs, request.hold, () =>
+    const outcome = await retirement.settle(request.deadlineMs, turn.awaited, () =>
       this.#verdict(request, retirement, fresh),
     )
     this.#vacate()
@@ -344,19 +352,45 @@ export class Rotator<Client> {
   #openFirst(): Generation<Client> | undefined {
     // A flush that opens the first client serves those who wait for it too.
     if (this.#firstOpening !== undefined || this.#preparing !== undefined) return undefined
-    const opened = this.#driver.open(this.#closing.signal)
+    const { signal } = this.#closing
+    const opened = this.#driver.open(signal)
     if (!(opened instanceof Promise)) return this.#serveFirst(opened)
-    this.#firstOpening = opened
-      .then((client) => {
-        if (this.#closed !== undefined) return void this.#driver.close(client).catch(() => {})
-        this.#serveFirst(client)
-      })
-      .catch((error: unknown) => this.#waiters.failAll(error))
-      .finally(() => {
+    const closed = deferred<void>()
+    const onClose = (): void => closed.resolve()
+    signal.addEventListener('abort', onClose, { once: true })
+    // Cleared before anybody hears of it: a caller that fails may ask again at once.
+    const served = opened.then(
+      (client) => {
+        if (this.closed) return this.#closeLate(client)
         this.#firstOpening = undefined
+        this.#serveFirst(client)
         this.#vacate()
-      })
+      },
+      (error: unknown) => {
+        this.#firstOpening = undefined
+        this.#waiters.failAll(error)
+      },
+    )
+    // Whoever closes does not wait for a client that nobody will use.
+    this.#firstOpening = Promise.race([served, closed.promise]).finally(() =>
+      signal.removeEventListener('abort', onClose),
+    )
     return undefined
+  }
+
+  /** A client has arrived after the flusher was closed. */
+  #closeLate(client: Client): void {
+    ;(async () => this.#driver.close(client))().catch((error: unknown) => this.#failed('close', 'close', error))
+  }
+
+  /** Where a hold has found no client and its flush failed: those who came meanwhile open one as they would have. */
+  #openForWaiters(): void {
+    if (this.#current !== undefined || this.#waiters.size === 0 || this.#hold.active || this.closed) return
+    try {
+      this.#openFirst()
+    } catch (error) {
+      this.#waiters.failAll(error)
+    }
   }
 
   #serveFirst(client: Client): Generation<Client> {

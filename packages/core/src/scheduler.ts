@@ -107,6 +107,8 @@ export class Scheduler {
   #after(given: number): void {
     const ms = Math.max(1, given)
     this.#armed(this.#clock.now() + ms)
+    // A flush may end after a pause and a resume, which have set a timer already.
+    this.#timer?.cancel()
     this.#timer = this.#clock.after(ms, false, () => {
       this.#flush().then(
         () => this.#settle(0),

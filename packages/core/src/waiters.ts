@@ -64,7 +64,13 @@ export class Waiters<Client> {
 
   /** Fails those who wait now. */
   failAll(error: unknown): void {
-    for (let left = this.#size; left > 0 && this.#first !== undefined; left--) this.#fail(this.#first, error)
+    const callers: Caller<Client>[] = []
+    for (let waiter = this.#first; waiter !== undefined; waiter = this.#first) {
+      callers.push(waiter.caller)
+      this.#remove(waiter)
+    }
+    // By now nobody waits: one that asks again at once is the first.
+    for (const caller of callers) caller.fail(error)
   }
 
   /** Lets a caller give up; returns what ends that. */

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../src/clock.ts'
 
 interface Due {
   readonly at: number
+  readonly hold: boolean
   readonly callback: () => void
 }
 
@@ -14,8 +15,8 @@ export class ManualClock implements Clock {
     return this.#now
   }
 
-  after(ms: number, _hold: boolean, callback: () => void): Timer {
-    const due = { at: this.#now + ms, callback }
+  after(ms: number, hold: boolean, callback: () => void): Timer {
+    const due = { at: this.#now + ms, hold, callback }
     this.#timers.add(due)
     return { cancel: () => this.#timers.delete(due) }
   }
@@ -23,6 +24,11 @@ export class ManualClock implements Clock {
   /** How many timers are set. */
   get timers(): number {
     return this.#timers.size
+  }
+
+  /** How many of them keep the process alive. */
+  get held(): number {
+    return [...this.#timers].filter(({ hold }) => hold).length
   }
 
   /** How long until the next timer fires. */

@@ -1,0 +1,176 @@
+import { getEventListeners } from 'node:events'
+import { expect, test } from 'vitest'
+import { createFlusher } from '../src/flusher.ts'
+import type { Options } from '../src/options.ts'
+import { ManualClock, settled } from './manual-clock.ts'
+import { type FakeClient, holder, occupy, ScriptedDriver } from './scripted-driver.ts'
+
+/** Each of these is a history that the model of the rotation has found. */
+
+function setUp(options: Options<FakeClient> = {}, driver = new ScriptedDriver()) {
+  const clock = new ManualClock()
+  const flusher = createFlusher(driver, { intervalMs: false, ...options }, { clock, random: () => 0 })
+  return { driver, clock, flusher, transcript: driver.transcript }
+}
+
+const never = () => new Promise<never>(() => {})
+
+function failing(): never {
+  throw new Error('no route')
+}
+
+test('a caller that asks again as soon as the first client could not be opened is served', async () => {
+  const { flusher, driver } = setUp()
+  driver.onOpen = failing
+  await flusher.acquire(holder()).catch(() => {
+    driver.onOpen = () => {}
+    return flusher.acquire(holder())
+  })
+  expect(flusher.stats().leases).toBe(1)
+})
+
+test('a caller that asks again within the call that fails it is served, also when others fail with it', async () => {
+  const { flusher, driver } = setUp()
+  driver.onOpen = failing
+  let served = false
+  const start = () => (served = true)
+  const fail = () => {
+    driver.onOpen = () => {}
+    flusher.acquireFor(holder(), { start, fail: () => {} })
+  }
+  flusher.acquireFor(holder(), { start, fail })
+  await expect(flusher.acquire(holder())).rejects.toThrow('no route')
+  await settled()
+  expect(served).toBe(true)
+})
+
+test('a caller that asks again during a hold whose flush could not open the first client is served', async () => {
+  const { flusher, driver } = setUp()
+  driver.onOpen = failing
+  const held = expect(flusher.hold()).rejects.toMatchObject({ code: 'OPEN_FAILED' })
+  let served = false
+  const start = () => (served = true)
+  flusher.acquireFor(holder(), {
+    start,
+    fail: () => {
+      driver.onOpen = () => {}
+      flusher.acquireFor(holder(), { start, fail: () => {} })
+    },
+  })
+  await held
+  await settled()
+  expect(served).toBe(true)
+})
+
+test('a caller whose first client arrives after the process was suspended is served', async () => {
+  const driver = Object.assign(new ScriptedDriver(), { eager: () => true })
+  const { flusher, clock } = setUp({ intervalMs: 300 }, driver)
+  let arrive = () => {}
+  driver.onOpen = () => new Promise<void>((resolve) => (arrive = resolve))
+  const served = flusher.acquire(holder())
+  driver.onOpen = () => {}
+  clock.sleep(6_000)
+  arrive()
+  await settled()
+  await expect(served).resolves.toBeDefined()
+})
+
+test('close does not wait for a first client that never arrives, and closes one that arrives late', async () => {
+  const { flusher, driver, transcript } = setUp()
+  let arrive = () => {}
+  driver.onOpen = () => new Promise<void>((resolve) => (arrive = resolve))
+  const refused = expect(flusher.acquire(holder())).rejects.toMatchObject({ code: 'CLOSED' })
+  await flusher.close()
+  await refused
+  arrive()
+  await settled()
+  expect(transcript).toEqual(['open 1', 'close 1'])
+})
+
+test('a client that arrives in the very moment of close is closed', async () => {
+  for (let ticks = 0; ticks < 12; ticks++) {
+    const { flusher, driver, transcript } = setUp({ check: false })
+    ;(await flusher.acquire(holder())).release()
+    const failed = flusher.flush().catch(({ code }) => code)
+    // Each time it arrives one microtask earlier.
+    for (let tick = 0; tick < ticks; tick++) await null
+    await flusher.close()
+    await failed
+    await settled()
+    const left = driver.clients.filter(
+      ({ id }) => !transcript.some((call) => /^(close|cut) /.test(call) && call.endsWith(` ${id}`)),
+    )
+    expect(left).toEqual([])
+  }
+})
+
+test('a connection that is slow to close does not keep a flush from its end', async () => {
+  const { flusher, driver, clock } = setUp({ checkTimeoutMs: 100 })
+  driver.max = 1
+  driver.shrink = never
+  const first = occupy(await flusher.acquire(holder()), 1)
+  await flusher.flush({ wait: 'swapped' })
+  const ended = flusher.flush({ wait: 'swapped' }).catch(({ code }) => code)
+  await settled()
+  await clock.advance(300)
+  await expect(ended).resolves.toBe('TIMEOUT')
+  first.release()
+  await settled()
+})
+
+test('a flush that close overtakes opens nothing', async () => {
+  const { flusher, transcript } = setUp()
+  ;(await flusher.acquire(holder())).release()
+  const failed = expect(flusher.flush()).rejects.toMatchObject({ code: 'CLOSED' })
+  await flusher.close()
+  await failed
+  expect(transcript).toEqual(['open 1', 'close 1'])
+})
+
+test('a pause and a resume while a timed flush runs leave one timer, not two', async () => {
+  const { flusher, driver, clock } = setUp({ intervalMs: 300 })
+  ;(await flusher.acquire(holder())).release()
+  let opened = () => {}
+  driver.onOpen = () => new Promise<void>((resolve) => (opened = resolve))
+  await clock.advance(300)
+  flusher.pause()
+  flusher.resume()
+  opened()
+  await settled()
+  expect(clock.timers).toBe(1)
+  await flusher.close()
+  expect(clock.timers).toBe(0)
+})
+
+test('a flush of which nobody awaits the drain keeps the process alive no longer than until the swap', async () => {
+  const { flusher, clock } = setUp()
+  const lease = await flusher.acquire(holder('transaction'))
+  await flusher.flush({ wait: 'swapped' })
+  expect(clock.timers).toBe(1)
+  expect(clock.held).toBe(0)
+  lease.release()
+  await settled()
+})
+
+test('a distrusted client that nobody waits for keeps the process alive no longer', async () => {
+  const { flusher, driver, clock } = setUp()
+  const lease = await flusher.acquire(holder())
+  driver.onCheck = never
+  flusher.distrust('slept')
+  await settled()
+  expect(clock.timers).toBe(1)
+  expect(clock.held).toBe(0)
+  lease.release()
+})
+
+test('opening the first client leaves no listener behind, however often it is tried', async () => {
+  const { flusher, driver } = setUp()
+  let heard: AbortSignal | undefined
+  driver.onOpen = (_, signal) => {
+    heard = signal
+    return failing()
+  }
+  for (let n = 0; n < 5; n++) await expect(flusher.acquire(holder())).rejects.toThrow('no route')
+  await settled()
+  expect(heard && getEventListeners(heard, 'abort')).toEqual([])
+})
