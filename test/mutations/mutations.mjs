@@ -1,0 +1,126 @@
+/**
+ * Ways to break core, each in one place. `from` must be found exactly once: the list is kept true by that.
+ *
+ * @type {readonly { what: string, file: string, from: string, to: string }[]}
+ */
+export const mutations = [
+  { what: 'drop a release', file: 'generation.ts', from: '    this.leases--\n', to: '' },
+  {
+    what: 'swap before the check',
+    file: 'preparation.ts',
+    from: 'await opening.check(client)',
+    to: 'opening.check(client).catch(() => {})',
+  },
+  {
+    what: 'close at one lease',
+    file: 'retirement.ts',
+    from: 'leases === 0) this.#close',
+    to: 'leases <= 1) this.#close',
+  },
+  { what: 'forget a waiter', file: 'waiters.ts', from: 'else this.#last.behind = waiter', to: '' },
+  {
+    what: 'two opens at once',
+    file: 'rotator.ts',
+    from: 'drained: previous.then(() =>',
+    to: 'drained: Promise.resolve().then(() =>',
+  },
+  {
+    what: 'let any number of generations drain',
+    file: 'rotator.ts',
+    from: 'if (draining.length < DRAINING_AT_ONCE) return',
+    to: 'return',
+  },
+  {
+    what: 'keep a fresh client that failed its check',
+    file: 'preparation.ts',
+    from: 'if (fresh !== undefined) this.#listener.discarded(fresh)',
+    to: '',
+  },
+  {
+    what: 'keep what is to be cut, and cut what is to be kept',
+    file: 'rotator.ts',
+    from: "? 'cut' : 'keep'",
+    to: "? 'keep' : 'cut'",
+  },
+  {
+    what: 'forget a client that arrives late',
+    file: 'opening.ts',
+    from: 'opened?.then((client) => this.#driver.close(client)).catch(() => {})',
+    to: '',
+  },
+  {
+    what: 'leave those who wait at close()',
+    file: 'rotator.ts',
+    from: 'this.#waiters.failAll(closedError(name))',
+    to: '',
+  },
+  {
+    what: 'one connection too many while generations overlap',
+    file: 'admission.ts',
+    from: 'generation.leaving < this.#room',
+    to: 'generation.leaving <= this.#room',
+  },
+  {
+    what: 'one lease more than the limit',
+    file: 'admission.ts',
+    from: 'generation.pooled >= generation.limit',
+    to: 'generation.pooled > generation.limit',
+  },
+  { what: 'leave the timer of a close', file: 'retirement.ts', from: '    this.#closeTimer?.cancel()\n', to: '' },
+  { what: 'cut without telling', file: 'retirement.ts', from: '      lease.holder.cut(error)\n', to: '' },
+  {
+    what: 'share a flush that has opened already',
+    file: 'rotator.ts',
+    from: 'if (this.#next === turn) this.#next = undefined',
+    to: '',
+  },
+  {
+    what: 'leave a listener with each flush',
+    file: 'opening.ts',
+    from: "this.#closing.removeEventListener('abort', this.#onClose)",
+    to: '',
+  },
+  {
+    what: 'serve nobody when a lease ends',
+    file: 'rotator.ts',
+    from: 'if (this.#waiters.size > 0 || this.#room.wanted) this.#vacate()',
+    to: '',
+  },
+  {
+    what: 'hand out a client that is not trusted',
+    file: 'rotator.ts',
+    from: 'if (this.#isDue(generation, now)) return undefined',
+    to: '',
+  },
+  {
+    what: 'two timers after a pause and a resume',
+    file: 'scheduler.ts',
+    from: '    this.#timer?.cancel()\n    this.#timer = this',
+    to: '    this.#timer = this',
+  },
+  { what: 'claim no room for the fresh client', file: 'room.ts', from: 'claims = 1', to: 'claims = 0' },
+  {
+    what: 'let work begin during a hold',
+    file: 'rotator.ts',
+    from: '(this.#waiters.size > 0 || this.#hold.active) && !aside',
+    to: 'this.#waiters.size > 0 && !aside',
+  },
+  {
+    what: 'let the triggers watch after close()',
+    file: 'flusher.ts',
+    from: '    this.#watch.stop()\n    strike(this)',
+    to: '    strike(this)',
+  },
+  {
+    what: 'keep the process alive for nobody',
+    file: 'rotator.ts',
+    from: 'settle(request.deadlineMs, turn.awaited,',
+    to: 'settle(request.deadlineMs, true,',
+  },
+  {
+    what: 'tell those who wait before another may open',
+    file: 'rotator.ts',
+    from: '        this.#firstOpening = undefined\n        this.#waiters.failAll(error)',
+    to: '        this.#waiters.failAll(error)\n        this.#firstOpening = undefined',
+  },
+]
