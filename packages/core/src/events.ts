@@ -2,6 +2,7 @@ import { channel, tracingChannel } from 'node:diagnostics_channel'
 import type { PeriodicFlushError } from './errors.ts'
 import type { FlushReport } from './flush-report.ts'
 import type { Straggler } from './generation.ts'
+import { shown } from './options.ts'
 
 /** What `$flusher.on` and the diagnostics channels `periodic-flush:<event>` tell. */
 export interface FlusherEvents {
@@ -58,8 +59,9 @@ export class Events {
   /** Adds a listener; the function returned removes it. */
   on<Event extends keyof FlusherEvents>(event: Event, listener: Listener<Event>): () => void {
     if (!Object.hasOwn(channels, event)) {
-      throw new TypeError(`Expected an event, one of ${Object.keys(channels).join(', ')}, got '${String(event)}'`)
+      throw new TypeError(`Expected an event, one of ${Object.keys(channels).join(', ')}, got ${shown(event)}`)
     }
+    if (typeof listener !== 'function') throw new TypeError(`Expected a listener function, got ${shown(listener)}`)
     const listeners = this.#listeners.get(event) ?? new Set()
     this.#listeners.set(event, listeners.add(listener))
     return () => void listeners.delete(listener)

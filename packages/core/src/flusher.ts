@@ -9,11 +9,14 @@ import { requestOf } from './flush-request.ts'
 import type { Holder, Lease, LeaseKind } from './generation.ts'
 import { enlist, strike } from './live.ts'
 import {
+  type CloseOptions,
   type FlushOptions,
   type HoldOptions,
   type Options,
   type ResolvedOptions,
   resolveOptions,
+  shown,
+  verifyCloseOptions,
   verifyFlushOptions,
   verifyHoldOptions,
 } from './options.ts'
@@ -260,12 +263,15 @@ export class Flusher<Client> {
   /**
    * Ends it all: waiting callers fail with CLOSED, running work may finish until the deadline and is cut then.
    * Afterwards no connection, timer or listener is left. Every call returns the same promise.
+   *
+   * @throws TypeError or RangeError for an option.
    */
-  close(options: { readonly deadlineMs?: number } = {}): Promise<void> {
+  close(options: CloseOptions = {}): Promise<void> {
+    const { deadlineMs } = verifyCloseOptions(options)
     this.#scheduler.stop()
     this.#watch.stop()
     strike(this)
-    return this.#rotator.close(options.deadlineMs)
+    return this.#rotator.close(deadlineMs)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -327,12 +333,17 @@ export class Flusher<Client> {
 /**
  * Makes the flusher of one client.
  *
- * @throws TypeError or RangeError for an option that is unknown, of the wrong type or out of range.
+ * @throws TypeError or RangeError for an option that is unknown, of the wrong type or out of range; TypeError for what is
+ * no driver.
  */
 export function createFlusher<Client>(
   driver: Driver<Client>,
   options: Options<Client> = {},
   surroundings: Surroundings = {},
 ): Flusher<Client> {
+  const methods = ['open', 'check', 'close', 'cut'] as const
+  if (typeof driver !== 'object' || driver === null || methods.some((name) => typeof driver[name] !== 'function')) {
+    throw new TypeError(`Expected \`driver\` to be an object with ${methods.join(', ')}, got ${shown(driver)}`)
+  }
   return new Flusher(driver, options, surroundings)
 }

@@ -164,6 +164,14 @@ export interface HoldOptions {
 
 const holdRules: Readonly<Record<keyof HoldOptions, Rule>> = { timeoutMs: deadlineMs, reason: rules.name }
 
+/** How `$flusher.close` ends. */
+export interface CloseOptions {
+  /** As the option of the same name: how long running work may go on. */
+  readonly deadlineMs?: number
+}
+
+const closeRules: Readonly<Record<keyof CloseOptions, Rule>> = { deadlineMs }
+
 /**
  * Fills in the defaults.
  *
@@ -182,6 +190,11 @@ export function verifyFlushOptions(options: FlushOptions): FlushOptions {
 /** Verifies the options of `$flusher.hold`; throws as {@link resolveOptions} does. */
 export function verifyHoldOptions(options: HoldOptions): HoldOptions {
   return verified(options, holdRules, 'options of $flusher.hold')
+}
+
+/** Verifies the options of `$flusher.close`; throws as {@link resolveOptions} does. */
+export function verifyCloseOptions(options: CloseOptions): CloseOptions {
+  return verified(options, closeRules, 'options of $flusher.close')
 }
 
 /** A copy of `given` without the absent ones, in which every value obeys its rule. */

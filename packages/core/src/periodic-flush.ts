@@ -1,5 +1,5 @@
 import { type Clock, systemClock, type Timer } from './clock.ts'
-import { type Options, resolveOptions } from './options.ts'
+import { type Options, resolveOptions, shown } from './options.ts'
 import { LATEST_MS } from './scheduler.ts'
 import { flushAll, flushOne, type Target, type TargetReport, verifiedTargets } from './target.ts'
 
@@ -27,10 +27,14 @@ export interface PeriodicFlush extends AsyncDisposable {
  * @throws TypeError or RangeError for a wrong option; TypeError for something that is no target.
  */
 export function startPeriodicFlush(
-  { targets, onReport, ...options }: PeriodicFlushOptions,
+  given: PeriodicFlushOptions,
   clock: Clock = systemClock,
   random: () => number = Math.random,
 ): PeriodicFlush {
+  if (typeof given !== 'object' || given === null) {
+    throw new TypeError(`Expected options of startPeriodicFlush to be an object, got ${shown(given)}`)
+  }
+  const { targets, onReport, ...options } = given
   const { name, intervalMs, jitter } = resolveOptions(options, 'periodic-flush')
   if (intervalMs === false) throw new TypeError('Expected `intervalMs` to be a number, got false')
   const all = verifiedTargets(targets)

@@ -181,7 +181,8 @@ class Facade {
   }
 
   async #end({ timeout }: { timeout?: number | null } = {}): Promise<void> {
-    const deadlineMs = typeof timeout === 'number' ? Math.min(timeout * 1000, FOREVER) : FOREVER
+    // As natively, what is below zero or no number is no wait at all.
+    const deadlineMs = typeof timeout === 'number' ? Math.min(Math.max(timeout * 1000, 0) || 0, FOREVER) : FOREVER
     this.#ending ??= this.#flusher.close({ deadlineMs })
     await this.#ending
   }

@@ -36,18 +36,23 @@ export const identifier: Expectation = {
 
 export const flag: Expectation = { type: 'boolean', expected: 'true or false', holds: () => true }
 
+/** A value as an error message quotes it: a connection string in it loses its password. */
+export function shown(value: unknown): string {
+  return inspect(value, { depth: 1 }).replace(/:\/\/[^\s/]*@/g, '://***@')
+}
+
 /** Throws the one error that names the argument, what was expected and what was given. */
 export function expectValue(name: string, value: unknown, expectation: Expectation): void {
   const wrongType = typeof value !== expectation.type || value === null
   if (!wrongType && expectation.holds(value as never)) return
-  const message = `Expected \`${name}\` to be ${expectation.expected}, got ${expectation.secret ? 'something else' : inspect(value, { depth: 1 })}`
+  const message = `Expected \`${name}\` to be ${expectation.expected}, got ${expectation.secret ? 'something else' : shown(value)}`
   throw wrongType ? new TypeError(message) : new RangeError(message)
 }
 
 /** Checks an options object against all that it may hold; an option that is `undefined` counts as not given. */
 export function expectOptions(options: unknown, known: Readonly<Record<string, Expectation>>, name = 'options'): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new TypeError(`Expected \`${name}\` to be an object, got ${inspect(options, { depth: 1 })}`)
+    throw new TypeError(`Expected \`${name}\` to be an object, got ${shown(options)}`)
   }
   for (const [key, value] of Object.entries(options)) {
     const expectation = Object.hasOwn(known, key) ? known[key] : undefined

@@ -1,7 +1,6 @@
 import { isIP } from 'node:net'
-import { inspect } from 'node:util'
 import { TestingError } from './errors.ts'
-import { type Expectation, expectValue, ipAddress } from './expectation.ts'
+import { type Expectation, expectValue, ipAddress, shown } from './expectation.ts'
 import { type Answer, NameTable } from './name-table.ts'
 
 /** How a look-up can fail: no such name, no answer from the resolver for now, or a failure that lasts. */
@@ -59,7 +58,7 @@ export class MovableName implements Disposable {
   moveTo(addresses: string | readonly string[]): void {
     this.#expectLive()
     const all = typeof addresses === 'string' ? [addresses] : addresses
-    if (!Array.isArray(all)) throw new TypeError(`Expected an address or an array of them, got ${inspect(addresses)}`)
+    if (!Array.isArray(all)) throw new TypeError(`Expected an address or an array of them, got ${shown(addresses)}`)
     if (all.length === 0) throw new RangeError('Expected at least one address, got []')
     for (const each of all) expectValue('address', each, ipAddress)
     this.#addresses = Object.freeze([...all])

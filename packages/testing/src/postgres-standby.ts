@@ -1,5 +1,4 @@
-import { inspect } from 'node:util'
-import { expectOptions, ipAddress, label } from './expectation.ts'
+import { expectOptions, ipAddress, label, shown } from './expectation.ts'
 import { type PostgresOptions, postgres } from './postgres.ts'
 import { type Authentication, reservedPostgresSettings, standbyEngine } from './postgres-engine.ts'
 import { PostgresServer } from './postgres-server.ts'
@@ -33,7 +32,7 @@ export async function startPostgresStandby(
   options: StartPostgresStandbyOptions = {},
 ): Promise<PostgresServer> {
   if (!(primary instanceof PostgresServer)) {
-    throw new TypeError(`Expected \`primary\` to be a PostgresServer, got ${inspect(primary, { depth: 0 })}`)
+    throw new TypeError(`Expected \`primary\` to be a PostgresServer, got ${shown(primary)}`)
   }
   const { port: portNumber, settings } = serverOptions(reservedPostgresSettings)
   expectOptions(options, { host: ipAddress, name: label, port: portNumber, settings })
