@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
 import { createFlusher } from '../src/flusher.ts'
 import type { Options } from '../src/options.ts'
+import type { Trigger } from '../src/trigger.ts'
 import { ManualClock, settled } from './manual-clock.ts'
 import { type FakeClient, holder, occupy, ScriptedDriver } from './scripted-driver.ts'
 
@@ -173,4 +174,22 @@ test('opening the first client leaves no listener behind, however often it is tr
   for (let n = 0; n < 5; n++) await expect(flusher.acquire(holder())).rejects.toThrow('no route')
   await settled()
   expect(heard && getEventListeners(heard, 'abort')).toEqual([])
+})
+
+test('close leaves no timer of the wait for a server that takes writes', async () => {
+  let demote = () => {}
+  const demoted: Trigger = {
+    name: 'demoted',
+    start: (watched) => {
+      demote = () => watched.flush({ reason: 'demoted', abandoned: true })
+      return () => {}
+    },
+  }
+  const driver = Object.assign(new ScriptedDriver(), { writable: async () => true })
+  const { flusher, clock } = setUp({ require: 'writable', triggers: [demoted] }, driver)
+  ;(await flusher.acquire(holder())).release()
+  demote()
+  await settled()
+  await flusher.close()
+  expect(clock.timers).toBe(0)
 })
