@@ -89,7 +89,7 @@ export const mutations = [
   {
     what: 'hand out a client that is not trusted',
     file: 'rotator.ts',
-    from: 'if (this.#isDue(generation, now)) return undefined',
+    from: 'if (this.#due.has(generation, now)) return undefined',
     to: '',
   },
   {
