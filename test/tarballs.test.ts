@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process'
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { packAll, root } from '../tools/src/tarballs.ts'
 
-const root = new URL('..', import.meta.url)
 const run = promisify(execFile)
 
 const drizzleScript = `
@@ -78,12 +78,7 @@ async function dependencies(): Promise<string[]> {
 beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'periodic-flush-tarballs-'))
   const packages = await readdir(new URL('packages/', root))
-  for (const name of packages) {
-    await run('npx', ['--yes', 'pnpm@12', 'pack', '--pack-destination', project], {
-      cwd: fileURLToPath(new URL(`packages/${name}`, root)),
-    })
-  }
-  const tarballs = (await readdir(project)).filter((file) => file.endsWith('.tgz'))
+  const tarballs = (await packAll(project)).map(({ path }) => basename(path))
   expect(tarballs).toHaveLength(packages.length)
   await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
   const install = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline']
