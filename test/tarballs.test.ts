@@ -2,13 +2,14 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { installNodes, type NodeLine, nodeLines } from './publish/src/nodes.ts'
+import { packAll, root, type Tarball } from './publish/src/tarballs.ts'
 
-const root = new URL('..', import.meta.url)
 const run = promisify(execFile)
 
 const drizzleScript = `
@@ -66,73 +67,125 @@ await sql.end()
 await bus.end()
 `
 
-let project: string
+/** Prints every entry point that it is told, and what that exports. */
+const importScript = `
+for (const specifier of process.argv.slice(2)) console.log(specifier, Object.keys(await import(specifier)).sort())
+`
+const requireAllScript = `
+for (const specifier of process.argv.slice(2)) console.log(specifier, Object.keys(require(specifier)).sort())
+`
+
+const compilerOptions = {
+  target: 'es2023',
+  module: 'nodenext',
+  strict: true,
+  types: ['node'],
+  outDir: 'out',
+  rootDir: '.',
+  rewriteRelativeImportExtensions: true,
+  allowImportingTsExtensions: true,
+}
+
+const sources = {
+  'drizzle.ts': drizzleScript,
+  'fleet.ts': fleetScript,
+  'prisma.ts': prismaScript,
+  'require.cjs': requireScript,
+  'entries.mjs': importScript,
+  'entries.cjs': requireAllScript,
+  'tsconfig.json': JSON.stringify({ compilerOptions, files: ['drizzle.ts', 'fleet.ts', 'prisma.ts'] }),
+  'package.json': JSON.stringify({ private: true, type: 'module' }),
+}
+
+let folder: string
+let tarballs: Tarball[]
+let nodes: Map<NodeLine, string>
 let server: PostgresServer
+let compiled: string | undefined
 
 /** What a user's project has installed: the versions that the tests themselves use. */
 async function dependencies(): Promise<string[]> {
   const { devDependencies } = JSON.parse(await readFile(new URL('test/package.json', root), 'utf8'))
-  const wanted = ['postgres', 'drizzle-orm', '@prisma/client', '@prisma/adapter-pg', 'pg', '@types/pg']
+  const wanted = ['postgres', 'drizzle-orm', '@prisma/client', '@prisma/adapter-pg', 'mysql2', 'pg', '@types/pg']
   return wanted.map((name) => `${name}@${devDependencies[name]}`)
 }
 
-beforeAll(async () => {
-  project = await mkdtemp(join(tmpdir(), 'periodic-flush-tarballs-'))
-  const packages = await readdir(new URL('packages/', root))
-  for (const name of packages) {
-    await run('npx', ['--yes', 'pnpm@12', 'pack', '--pack-destination', project], {
-      cwd: fileURLToPath(new URL(`packages/${name}`, root)),
-    })
-  }
-  const tarballs = (await readdir(project)).filter((file) => file.endsWith('.tgz'))
-  expect(tarballs).toHaveLength(packages.length)
-  await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
-  const install = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline']
-  const ours = tarballs.filter((file) => !file.includes('-testing-')).map((file) => `./${file}`)
-  await run('npm', [...install, ...ours, ...(await dependencies()), '@types/node@20'], { cwd: project })
+/** An empty project into which the npm of today, run by `node`, installs the tarballs. */
+async function install(node: string): Promise<string> {
+  const project = await mkdtemp(join(folder, 'project-'))
+  for (const [name, text] of Object.entries(sources)) await writeFile(join(project, name), text)
+  const options = ['--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline', '--omit=optional']
+  const wanted = [...tarballs.map(({ path }) => path), ...(await dependencies()), '@types/node@20']
+  const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env['PATH']}` }
+  await run('npm', ['install', ...options, '--engine-strict', ...wanted], { cwd: project, env })
   // What `prisma generate` makes in a user's project.
   await cp(new URL('test/prisma/generated', root), join(project, 'generated'), { recursive: true })
-  await writeFile(join(project, 'drizzle.ts'), drizzleScript)
-  await writeFile(join(project, 'fleet.ts'), fleetScript)
-  await writeFile(join(project, 'prisma.ts'), prismaScript)
-  await writeFile(join(project, 'require.cjs'), requireScript)
-  const compilerOptions = {
-    target: 'es2023',
-    module: 'nodenext',
-    strict: true,
-    types: ['node'],
-    outDir: 'out',
-    rootDir: '.',
-    rewriteRelativeImportExtensions: true,
-    allowImportingTsExtensions: true,
-  }
-  await writeFile(
-    join(project, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions, files: ['drizzle.ts', 'fleet.ts', 'prisma.ts'] }),
-  )
+  return project
+}
+
+/** Compiles the scripts in the first project; the others get what came of it. */
+async function compile(project: string): Promise<void> {
+  const out = join(project, 'out')
+  if (compiled !== undefined) return cp(compiled, out, { recursive: true })
+  const tsc = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root))
+  const outcome = await run(process.execPath, [tsc, '-p', project, '--pretty', 'false']).catch((error) => error)
+  // Drizzle's own declarations do not compile where a driver that they mention is missing.
+  const errors = outcome.stdout
+    .split('\n')
+    .filter((line: string) => /error TS/.test(line) && !/drizzle-orm\//.test(line))
+  expect(errors).toEqual([])
+  compiled = out
+}
+
+/** Every entry point of the packages, as users write it. */
+async function entryPoints(project: string): Promise<string[]> {
+  const manifests = tarballs.map(({ name }) => readFile(join(project, 'node_modules', name, 'package.json'), 'utf8'))
+  const paths = (await Promise.all(manifests)).flatMap((text) => {
+    const { name, exports } = JSON.parse(text) as { name: string; exports: Record<string, unknown> }
+    return Object.keys(exports).map((path) => join(name, path))
+  })
+  return paths.filter((path) => !path.endsWith('.json'))
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'periodic-flush-tarballs-'))
+  tarballs = await packAll(folder)
+  nodes = await installNodes()
   server = await startPostgres()
 }, 300_000)
 
 afterAll(async () => {
   await server?.stop()
-  await rm(project, { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true })
 })
 
-test('from the tarballs, ten lines per ORM compile under strict and run; require() works too', async () => {
-  const tsc = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root))
-  const compiled = await run(process.execPath, [tsc, '-p', project, '--pretty', 'false']).catch((error) => error)
-  // Drizzle's own declarations do not compile where a driver that they mention is missing.
-  const errors = compiled.stdout
-    .split('\n')
-    .filter((line: string) => /error TS/.test(line) && !/drizzle-orm\//.test(line))
-  expect(errors).toEqual([])
-  for (const script of ['out/drizzle.js', 'out/fleet.js', 'out/prisma.js', 'require.cjs']) {
-    const { stdout } = await run(process.execPath, [join(project, script), server.url()])
-    expect(`${script}: ${stdout}`).toBe(`${script}: 1 2 true\n`)
-  }
+test('every package is packed', async () => {
+  expect(tarballs.map((tarball) => tarball.folder).sort()).toEqual((await readdir(new URL('packages/', root))).sort())
 })
+
+test.for(nodeLines)(
+  'on Node %s the tarballs install, and ten lines per ORM compile under strict and run',
+  async (line, context) => {
+    const node = nodes.get(line)
+    if (node === undefined)
+      return context.skip(`No npm package brings Node ${line} for ${process.platform}-${process.arch}`)
+    const project = await install(node)
+    await compile(project)
+    for (const script of ['out/drizzle.js', 'out/fleet.js', 'out/prisma.js', 'require.cjs']) {
+      const { stdout } = await run(node, [join(project, script), server.url()])
+      expect(`${script}: ${stdout}`).toBe(`${script}: 1 2 true\n`)
+    }
+    const entries = await entryPoints(project)
+    const [imported, required] = await Promise.all(
+      ['entries.mjs', 'entries.cjs'].map((script) => run(node, [join(project, script), ...entries], { cwd: project })),
+    )
+    expect(imported?.stdout).toContain('withPeriodicFlush')
+    expect(required?.stdout).toBe(imported?.stdout)
+  },
+)
 
 test('from its tarball, the doctor answers; its exit codes are those of --help', async () => {
+  const project = await install(process.execPath)
   const doctor = (...args: string[]) =>
     run('npx', ['--no-install', '@periodic-flush/doctor', ...args], { cwd: project })
   const { stdout } = await doctor(server.url(), '--json')

@@ -6,8 +6,15 @@ import { shown } from './options.ts'
 
 /** What `$flusher.on` and the diagnostics channels `periodic-flush:<event>` tell. */
 export interface FlusherEvents {
-  /** A fresh client serves. */
-  readonly swap: { name: string; reason: string; generation: number; replaced: number | undefined; moved: boolean }
+  /** A fresh client serves; `leases` are those that the old one still had then. */
+  readonly swap: {
+    name: string
+    reason: string
+    generation: number
+    replaced: number | undefined
+    moved: boolean
+    leases: number
+  }
   /** An old client is closed. */
   readonly retired: { name: string; generation: number; ageMs: number }
   /** An old client was cut at its deadline, or at `close()`. */

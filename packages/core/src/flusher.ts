@@ -31,6 +31,10 @@ export interface FlusherStats {
   /** The number of the generation that serves; undefined before the first use. */
   readonly generation: number | undefined
   readonly state: 'idle' | 'open' | 'closed'
+  /** Milliseconds since the current generation was opened; undefined before the first use. */
+  readonly ageMs: number | undefined
+  /** How many connections the current generation may hold; undefined where the driver does not tell. */
+  readonly limit: number | undefined
   /** Leases on the current generation. */
   readonly leases: number
   /** Callers that wait for a lease. */
@@ -226,6 +230,8 @@ export class Flusher<Client> {
       name: this.name,
       generation: current?.number,
       state: closed ? 'closed' : current === undefined ? 'idle' : 'open',
+      ageMs: current === undefined ? undefined : this.#clock.now() - current.openedAt,
+      limit: current === undefined || current.limit === Number.POSITIVE_INFINITY ? undefined : current.limit,
       leases: current?.leases ?? 0,
       waiting,
       connections: current?.connections ?? 0,

@@ -1,10 +1,12 @@
 import type { FlushReport } from './flush-report.ts'
+import type { FlusherStats } from './flusher.ts'
 import type { FlushOptions } from './options.ts'
 
 /** What the process knows of a flusher that is in use. */
 export interface LiveFlusher {
   readonly name: string
   flush(options?: FlushOptions): Promise<FlushReport>
+  stats(): FlusherStats
 }
 
 /** Held weakly: a client that is dropped without being closed must not stay because of its being known here. */
@@ -31,4 +33,12 @@ export function strike(flusher: LiveFlusher): void {
 /** Every flusher of the process that has been used and is not closed, in the order of their first use. */
 export function liveFlushers(): LiveFlusher[] {
   return [...live].flatMap((reference) => reference.deref() ?? [])
+}
+
+/**
+ * How each flusher of the process stands that has been used and is not closed, in the order of their first use: for
+ * metrics, which ask only when somebody reads them.
+ */
+export function statsOfAll(): FlusherStats[] {
+  return liveFlushers().map((flusher) => flusher.stats())
 }

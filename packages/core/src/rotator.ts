@@ -265,10 +265,11 @@ export class Rotator<Client> {
     const warmed = this.#driver.connections?.(fresh.client) ?? fresh.asked
     const moved = previous !== undefined && !shareServer(previous.peers, fresh.peers)
     const { name } = this.#options
-    const swap = { name, reason: request.reason, generation: fresh.number, replaced: previous?.number, moved }
+    const served = { name, reason: request.reason, generation: fresh.number, replaced: previous?.number, moved }
+    const swap = { ...served, leases: previous?.leases ?? 0 }
     const checked = fresh.asked > 0
     const retirement = this.#swap(previous, fresh, swap)
-    const report = reportAtSwap({ ...swap, checked, warmed }, this.#clock.now() - started)
+    const report = reportAtSwap({ ...served, checked, warmed }, this.#clock.now() - started)
     swapped.resolve(report)
     if (retirement === undefined) return { ...report, drained: true }
     const outcome = await retirement.settle(request.deadlineMs, turn.awaited, () =>

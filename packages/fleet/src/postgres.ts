@@ -5,7 +5,7 @@ import { hold } from './holders.ts'
 import { hasMethods, verifiedOptions } from './options.ts'
 
 /** A notification, as pg hands it out. */
-interface Notification {
+export interface PgNotification {
   readonly channel: string
   readonly payload?: string | undefined
 }
@@ -13,10 +13,10 @@ interface Notification {
 /** What is needed of a `pg.Client`. */
 export interface PgClient {
   query(text: string): Promise<unknown>
-  on(event: 'notification', listener: (notification: Notification) => void): unknown
+  on(event: 'notification', listener: (notification: PgNotification) => void): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
   on(event: 'end', listener: () => void): unknown
-  off(event: 'notification', listener: (notification: Notification) => void): unknown
+  off(event: 'notification', listener: (notification: PgNotification) => void): unknown
   off(event: 'error', listener: (error: Error) => void): unknown
   off(event: 'end', listener: () => void): unknown
 }
@@ -90,7 +90,7 @@ function pgBus(client: PgClient, channel: string): Bus {
     name: 'postgres',
     async subscribe({ message, lost }) {
       let reason: Error | undefined
-      const onNotification = (notification: Notification): void => {
+      const onNotification = (notification: PgNotification): void => {
         if (notification.channel === channel) message(notification.payload ?? '')
       }
       const onError = (error: Error): void => {

@@ -15,14 +15,16 @@ export interface PgPool {
   end(): Promise<void>
 }
 
-interface PgPoolClient {
+/** A client that such a pool hands out. */
+export interface PgPoolClient {
   /** Missing in pg-native. It tells of every error that the server sends, whoever asked. */
   readonly connection?: { on(event: 'errorMessage', listener: (error: unknown) => void): unknown }
   release(destroy?: boolean): void
   on(event: 'end' | 'error', listener: (error?: unknown) => void): unknown
 }
 
-interface PgPoolOptions {
+/** What such a pool was told. */
+export interface PgPoolOptions {
   readonly max: number
   /** In `pg` also one that is ready to connect; the types know only the function. */
   stream?: unknown

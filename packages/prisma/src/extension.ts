@@ -10,7 +10,7 @@ export interface PrismaClientLike {
 }
 
 /** What an extension adds to a client, in the form in which Prisma's types carry it on through further `$extends`. */
-interface ExtensionArgs {
+export interface ExtensionArgs {
   readonly extArgs: {
     result: Record<never, never>
     model: Record<never, never>
