@@ -6,7 +6,15 @@ export type { FlushReport } from './flush-report.ts'
 export { createFlusher, type Flusher, type FlusherStats, type Surroundings } from './flusher.ts'
 export type { Holder, Lease, LeaseKind, Straggler } from './generation.ts'
 export { statsOfAll } from './live.ts'
-export { defaults, type FlushOptions, type HoldOptions, type OnDeadline, type Options, shown } from './options.ts'
+export {
+  type CloseOptions,
+  defaults,
+  type FlushOptions,
+  type HoldOptions,
+  type OnDeadline,
+  type Options,
+  shown,
+} from './options.ts'
 export { type PeriodicFlush, type PeriodicFlushOptions, startPeriodicFlush } from './periodic-flush.ts'
 export { flushAll, type Target, type TargetReport } from './target.ts'
 export type { Trigger, TriggerRequest, Watched } from './trigger.ts'

@@ -22,6 +22,7 @@ const entryPoints: readonly (readonly [specifier: string, ...besides: string[]])
   ['@periodic-flush/drizzle/postgres-js', 'postgres', 'drizzle-orm/postgres-js'],
   ['@periodic-flush/drizzle/mysql2', 'mysql2', 'drizzle-orm/mysql2'],
   ['@periodic-flush/prisma', '@prisma/client/runtime/client', '@prisma/adapter-pg'],
+  ['@periodic-flush/opentelemetry', '@opentelemetry/api'],
   ['@periodic-flush/fleet/redis'],
   ['@periodic-flush/fleet/nats'],
   ['@periodic-flush/fleet/postgres'],

@@ -59,7 +59,8 @@ function imports({ name, files }: Tarball, contents: Package, manifest: Manifest
   const declared = new Set([name, ...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })])
   const problems = new Set<string>()
   for (const path of files.filter((file) => /^dist\/.*\.(js|d\.ts)$/.test(file))) {
-    const text = contents.readFile(`/node_modules/${name}/${path}`)
+    // Code that is shown to users stands in a string of its own.
+    const text = contents.readFile(`/node_modules/${name}/${path}`).replaceAll(/"[^"\n]*'[^"\n]*"/g, '""')
     for (const [, , specifier = ''] of text.matchAll(/(\bfrom |\bimport |\bimport\()['"]([^'"\n]+)['"]/g)) {
       const imported = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
       if (specifier.startsWith('.') || isBuiltin(specifier) || declared.has(imported)) continue
