@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock, Timer } from './clock.ts'
 import type { Generation } from './generation.ts'
 
 /** What a due flush needs of the rotator. */
@@ -21,6 +21,8 @@ export class Due<Client> {
   readonly #listener: DueListener
   /** The generation that a flush is about to replace for those who wait. */
   #flushing: Generation<Client> | undefined
+  /** Ends how long callers wait for a flush that may not come to its end. */
+  #patience: Timer | undefined
 
   constructor(maxAgeMs: number | false, clock: Clock, listener: DueListener) {
     this.#maxAgeMs = maxAgeMs === false ? Number.POSITIVE_INFINITY : maxAgeMs
@@ -39,13 +41,31 @@ export class Due<Client> {
     return generation.due !== undefined
   }
 
+  /** Whoever uses it next waits for a flush; where `atMostMs` is given, until that time is over. */
+  mark(generation: Generation<Client>, reason: string, atMostMs?: number): void {
+    this.#patience?.cancel()
+    generation.due = reason
+    if (atMostMs === undefined) return
+    this.#patience = this.#clock.after(atMostMs, false, () => {
+      generation.due = undefined
+      this.#listener.postponed()
+    })
+  }
+
+  /** Leaves no timer behind. */
+  end(): void {
+    this.#patience?.cancel()
+  }
+
   /** Flushes for those who wait: all for the same flush, also those who come while it opens. */
   flush(generation: Generation<Client>): void {
     if (this.#flushing === generation || generation.due === undefined) return
     this.#flushing = generation
     const settle = () => {
       // By then it may be another's turn.
-      if (this.#flushing === generation) this.#flushing = undefined
+      if (this.#flushing !== generation) return
+      this.#flushing = undefined
+      this.#patience?.cancel()
     }
     this.#listener.flush(generation.due).then(settle, () => {
       settle()

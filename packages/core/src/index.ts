@@ -1,3 +1,4 @@
+export { backoff } from './backoff.ts'
 export type { Clock, Timer } from './clock.ts'
 export type { Driver, Endpoint } from './driver.ts'
 export { type ErrorCode, PeriodicFlushError } from './errors.ts'
@@ -11,9 +12,13 @@ export {
   defaults,
   type FlushOptions,
   type HoldOptions,
+  milliseconds,
+  nonEmptyString,
   type OnDeadline,
   type Options,
+  type Rule,
   shown,
+  verified,
 } from './options.ts'
 export { type PeriodicFlush, type PeriodicFlushOptions, startPeriodicFlush } from './periodic-flush.ts'
 export { flushAll, type Target, type TargetReport } from './target.ts'

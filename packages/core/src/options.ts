@@ -68,6 +68,7 @@ export interface Rule {
   readonly range?: (value: never) => boolean
 }
 
+/** A time that a timer of Node can wait. */
 export const milliseconds = (from: number): Rule => ({
   expected: `a number from ${from} to ${LONGEST_TIMER}`,
   kind: (value) => typeof value === 'number',
@@ -88,6 +89,13 @@ const oneOf = (...words: readonly string[]): Rule => ({
 
 const isTrigger = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && 'start' in value && typeof value.start === 'function'
+
+/** A string that says something. */
+export const nonEmptyString: Rule = {
+  expected: 'a non-empty string',
+  kind: (value) => typeof value === 'string',
+  range: (value: string) => value !== '',
+}
 
 const deadlineMs = milliseconds(0)
 const onDeadline = oneOf('auto', 'keep', 'cut')
@@ -118,11 +126,7 @@ const rules: Readonly<Record<keyof Options, Rule>> = {
     expected: 'an array of triggers',
     kind: (value) => Array.isArray(value) && value.every(isTrigger),
   },
-  name: {
-    expected: 'a non-empty string',
-    kind: (value) => typeof value === 'string',
-    range: (value: string) => value !== '',
-  },
+  name: nonEmptyString,
 }
 
 /** How one flush differs from what the options say. */
@@ -197,7 +201,12 @@ export function verifyCloseOptions(options: CloseOptions): CloseOptions {
   return verified(options, closeRules, 'options of $flusher.close')
 }
 
-/** A copy of `given` without the absent ones, in which every value obeys its rule. */
+/**
+ * For adapters and triggers: a copy of `given` without the absent ones, in which every value obeys its rule.
+ *
+ * @param what names them in an error.
+ * @throws TypeError for an unknown option or a value of the wrong type, RangeError for one out of range.
+ */
 export function verified<T extends object>(
   given: T,
   rulesOf: Readonly<Record<string, Rule>>,

@@ -1,6 +1,6 @@
 import { addressOf } from './address.ts'
 import { Admission, shareServer } from './admission.ts'
-import type { Clock, Timer } from './clock.ts'
+import type { Clock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
 import { Due } from './due.ts'
@@ -50,8 +50,6 @@ export class Rotator<Client> {
   readonly #preparation: Preparation<Client>
   readonly #hold: Hold<Client>
   readonly #due: Due<Client>
-  /** Ends how long callers wait for a flush that may not come to its end. */
-  #patience: Timer | undefined
   readonly #closing = new AbortController()
   #current: Generation<Client> | undefined
   #opened = 0
@@ -178,15 +176,9 @@ export class Rotator<Client> {
   distrust(reason: string, atMostMs?: number): void {
     const generation = this.#current
     if (generation === undefined) return
-    generation.due = reason
+    this.#due.mark(generation, reason, atMostMs)
     const wanted = generation.leases > 0 || this.#waiters.size > 0
     if (wanted || atMostMs !== undefined) this.#due.flush(generation)
-    if (atMostMs === undefined) return
-    this.#patience?.cancel()
-    this.#patience = this.#clock.after(atMostMs, false, () => {
-      generation.due = undefined
-      this.#vacate()
-    })
   }
 
   /** The timer has fired: if it was kept from that for long, the process was suspended. */
@@ -448,7 +440,7 @@ export class Rotator<Client> {
   async #close(deadlineMs: number): Promise<void> {
     const { name } = this.#options
     await null
-    this.#patience?.cancel()
+    this.#due.end()
     this.#closing.abort(closedError(name))
     this.#waiters.failAll(closedError(name))
     const current = this.#current

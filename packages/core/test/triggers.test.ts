@@ -276,6 +276,18 @@ test('where a writable server is required, new work waits for it after a demotio
   expect(flusher.stats().generation).toBe(2)
 })
 
+test('the end of that wait is no end of another one that has begun since', async () => {
+  const driver = Object.assign(suspecting(), { writable: async () => false })
+  const { flusher, clock } = await started({ triggers: [failover()], require: 'writable' }, driver)
+  flusher.failed(flusher.current() as FakeClient, suspicious('read-only'))
+  await settled()
+  expect(flusher.stats().failures).toBe(1)
+  flusher.pause()
+  flusher.distrust('resumed')
+  await clock.advance(500)
+  expect(flusher.tryAcquire(holder())).toBeUndefined()
+})
+
 test('where any server will do, new work goes on after a demotion', async () => {
   const driver = Object.assign(suspecting(), { writable: async ({ id }: FakeClient) => id !== 1 })
   const { flusher } = await started({ triggers: [failover()] }, driver)

@@ -93,7 +93,8 @@ function reasonsAgainst(name: NameFindings, reached: readonly Reached[]): string
       'the answers go round among servers of one kind: each connection needs to be new now and then, not all at once',
     )
   else because.push(`the name gave one answer, ${name.lookups} ${name.lookups === 1 ? 'time' : 'times'}`)
-  if (name.provider?.role === 'readers') because.push(`it is ${name.provider.title}: any of several will do`)
+  if (name.provider?.role === 'readers')
+    because.push(`it is ${name.provider.title}: one of several is as good as another`)
   if (reached.every(({ writable }) => !writable)) {
     because.push(
       'whoever answers is read-only; should you write here, it may have been demoted: look again with --watch',

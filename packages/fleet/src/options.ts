@@ -1,7 +1,4 @@
-import { shown } from '@periodic-flush/core'
-
-/** Node's timers fire at once for anything longer. */
-const LONGEST_TIMER = 2 ** 31 - 1
+import { milliseconds, nonEmptyString, verified } from '@periodic-flush/core'
 
 /**
  * Each client waits a random part of this long, in milliseconds, so that the server is not stampeded. A sixth of the
@@ -21,22 +18,8 @@ export function verifiedOptions<Name extends string>(
   word: Name,
   channel: string,
 ): { readonly channel: string; readonly spreadMs: number } {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new TypeError(`Expected options to be an object, got ${shown(given)}`)
-  }
-  for (const key of Object.keys(given)) {
-    if (key !== word && key !== 'spreadMs') {
-      throw new TypeError(`Unknown option \`${key}\`; expected one of ${word}, spreadMs`)
-    }
-  }
-  const { [word]: chosen = channel, spreadMs = SPREAD_MS } = given
-  const wrongChannel = `Expected \`${word}\` to be a non-empty string, got ${shown(chosen)}`
-  if (typeof chosen !== 'string') throw new TypeError(wrongChannel)
-  if (chosen === '') throw new RangeError(wrongChannel)
-  const wrongSpread = `Expected \`spreadMs\` to be a number from 0 to ${LONGEST_TIMER}, got ${shown(spreadMs)}`
-  if (typeof spreadMs !== 'number') throw new TypeError(wrongSpread)
-  if (!(spreadMs >= 0 && spreadMs <= LONGEST_TIMER)) throw new RangeError(wrongSpread)
-  return { channel: chosen, spreadMs }
+  const options = verified(given, { [word]: nonEmptyString, spreadMs: milliseconds(0) }, 'options')
+  return { channel: options[word] ?? channel, spreadMs: options.spreadMs ?? SPREAD_MS }
 }
 
 /** Whether `value` has a function of each of these names. */

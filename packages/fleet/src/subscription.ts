@@ -1,4 +1,4 @@
-import type { Timer, Watched } from '@periodic-flush/core'
+import { backoff, type Timer, type Watched } from '@periodic-flush/core'
 import type { Bus, Receiver, Unsubscribe } from './bus.ts'
 
 /** The first retry of a subscription that failed comes after at most this long. */
@@ -87,7 +87,7 @@ export class Subscription {
     if (this.#wanted === undefined) return
     const { clock, random } = this.#wanted
     this.#receiver.lost(error)
-    const ms = Math.min(FIRST_RETRY_MS * 2 ** this.#failures++, LONGEST_RETRY_MS) * (1 - random() / 2)
+    const ms = backoff(++this.#failures, FIRST_RETRY_MS, LONGEST_RETRY_MS, random)
     this.#retry = clock.after(ms, false, () => {
       this.#retry = undefined
       this.#settle()

@@ -1,5 +1,5 @@
 import { type MeterProvider, metrics, type TracerProvider, trace } from '@opentelemetry/api'
-import { shown } from '@periodic-flush/core'
+import { type Rule, verified } from '@periodic-flush/core'
 import { countEvents } from './events.ts'
 import { measureFlushes } from './flushes.ts'
 import { watchPools } from './pools.ts'
@@ -27,27 +27,18 @@ const SCOPE = '@periodic-flush/opentelemetry'
  * @throws TypeError for an unknown option, or one that is no provider.
  */
 export function observe(options: ObserveOptions = {}): () => void {
-  verify(options)
-  const meter = (options.meterProvider ?? metrics).getMeter(SCOPE)
-  const tracer = (options.tracerProvider ?? trace).getTracer(SCOPE)
+  const { meterProvider = metrics, tracerProvider = trace } = verified(options, rules, 'options of observe')
+  const meter = meterProvider.getMeter(SCOPE)
+  const tracer = tracerProvider.getTracer(SCOPE)
   const ends = [watchPools(meter), measureFlushes(meter), countEvents(meter), traceFlushes(tracer)]
   return () => {
     for (const end of ends.splice(0)) end()
   }
 }
 
-const providers = { meterProvider: 'getMeter', tracerProvider: 'getTracer' } as const
+const provider = (method: string): Rule => ({
+  expected: `an object with a method ${method}`,
+  kind: (value) => typeof value === 'object' && value !== null && typeof Reflect.get(value, method) === 'function',
+})
 
-function verify(options: ObserveOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`Expected options of observe to be an object, got ${shown(options)}`)
-  }
-  for (const [key, value] of Object.entries(options)) {
-    if (!Object.hasOwn(providers, key)) {
-      throw new TypeError(`Unknown option \`${key}\`; expected one of ${Object.keys(providers).join(', ')}`)
-    }
-    const method = providers[key as keyof typeof providers]
-    if (value === undefined || typeof value?.[method] === 'function') continue
-    throw new TypeError(`Expected \`${key}\` to be an object with a method ${method}, got ${shown(value)}`)
-  }
-}
+const rules = { meterProvider: provider('getMeter'), tracerProvider: provider('getTracer') }
