@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DatabaseServer, mariadbAvailable } from '@periodic-flush/testing'
 import { openLoop } from './open-loop.ts'
@@ -5,8 +6,11 @@ import { Outcomes } from './outcomes.ts'
 import { Pairs } from './pairs.ts'
 import { Peak } from './peak.ts'
 import { type Contender, DEADLINE_MS, INTERVAL_MS, POOL, type Rival, rivals, type Way, ways } from './rivals.ts'
+import { Wire } from './wire.ts'
 
 const RATE = 800
+/** Tell when a flush begins and when its fresh client serves. */
+const flushes = ['tracing:periodic-flush:flush:start', 'periodic-flush:swap'].map((name) => channel(name))
 /** What goes by a timer has renewed a moment ago: its next turn is far away. */
 const BEFORE_MS = INTERVAL_MS + 250
 /** Long enough for the next renewal, and for the deadline of what was on the way then. */
@@ -36,6 +40,8 @@ interface Result {
   readonly outcomes: Outcomes
   readonly firstFromNew: number | undefined
   readonly lastFromOld: number
+  readonly failed: number
+  readonly onWire: number
   readonly neverAnswered: number
   readonly peak: number
   /** Rows that the old server took of queries that were asked after the first error. */
@@ -92,11 +98,13 @@ function chosen<Name extends string>(
 /** One contender through one scenario; undefined where the client has no such way. */
 async function run(pairs: Pairs, rival: Rival, scenario: Scenario, way: Way): Promise<Result | undefined> {
   const { pair, url } = await pairs.get(rival.engine)
+  using wire = new Wire(pair.name.name, rival.engine)
   const contender = rival.contender(way, url)
   if (contender === undefined) return undefined
   const { blue: old, green: fresh } = pair
-  const outcomes = new Outcomes(rival)
-  contender.onSwap?.(() => outcomes.swapped())
+  const outcomes = new Outcomes(rival, wire, old.host)
+  const flushing = () => outcomes.flushing()
+  for (const each of flushes) each.subscribe(flushing)
   const peak = new Peak(old, fresh)
   const asking = openLoop({ rate: RATE, ms: BEFORE_MS + AFTER_MS }, (n, dueAt) => outcomes.ask(contender, n, dueAt))
   await sleep(BEFORE_MS)
@@ -106,19 +114,24 @@ async function run(pairs: Pairs, rival: Rival, scenario: Scenario, way: Way): Pr
   pair.moveTo('green')
   const stroke = scenarios[scenario](old)
   await asking
+  for (const each of flushes) each.unsubscribe(flushing)
   await stroke
   await outcomes.settled(GRACE_MS)
+  // Ending the client makes more of them fail.
   const neverAnswered = outcomes.pending
+  const { failed, onWire } = outcomes
   const most = await peak.stop()
   if (scenario === 'freeze') await old.thaw()
-  await ended(contender)
+  const hangs = await ended(contender)
   const [onOld, onFresh] = await Promise.all([scenario === 'kill' ? [] : numbers(old), numbers(fresh)])
-  if (scenario === 'freeze' || scenario === 'kill') await pairs.drop(rival.engine)
+  if (hangs || scenario === 'freeze' || scenario === 'kill') await pairs.drop(rival.engine)
   const { firstAfterError = Number.POSITIVE_INFINITY } = outcomes
   return {
     outcomes,
     firstFromNew: outcomes.firstFrom(fresh.host),
     lastFromOld: outcomes.lastFrom(old.host),
+    failed,
+    onWire,
     neverAnswered,
     peak: most,
     acceptedAfterError: scenario === 'demote' ? onOld.filter((n) => n >= firstAfterError).length : undefined,
@@ -126,9 +139,13 @@ async function run(pairs: Pairs, rival: Rival, scenario: Scenario, way: Way): Pr
   }
 }
 
-/** Ends a contender, as far as it can: some wait for ever on what was lost. */
-async function ended(contender: Contender): Promise<void> {
-  await Promise.race([contender.end().catch(() => {}), sleep(6_000, undefined, { ref: false })])
+/** Ends a contender, as far as it can: some wait for ever on what was lost. True if it still does. */
+async function ended(contender: Contender): Promise<boolean> {
+  const end = contender.end().then(
+    () => false,
+    () => false,
+  )
+  return await Promise.race([end, sleep(6_000, true, { ref: false })])
 }
 
 async function numbers(server: DatabaseServer): Promise<number[]> {
@@ -136,12 +153,12 @@ async function numbers(server: DatabaseServer): Promise<number[]> {
 }
 
 function shown(result: Result): object {
-  const { outcomes, firstFromNew, lastFromOld, neverAnswered, peak, acceptedAfterError } = result
+  const { outcomes, firstFromNew, lastFromOld, failed, onWire, neverAnswered, peak, acceptedAfterError } = result
   return {
     'first from new, ms': firstFromNew?.toFixed(0) ?? 'never',
     'last from old, ms': lastFromOld.toFixed(0),
-    failed: outcomes.failed,
-    'on the wire': outcomes.onWire,
+    failed,
+    'on the wire': onWire,
     'never answered': neverAnswered,
     'old took after an error': acceptedAfterError ?? '',
     'peak connections': peak,
@@ -150,13 +167,21 @@ function shown(result: Result): object {
 }
 
 /** What our own way with triggers promises. */
-function goalsMissed({ outcomes, firstFromNew, neverAnswered, acceptedAfterError, twice, peak }: Result): string[] {
+function goalsMissed({
+  firstFromNew,
+  failed,
+  onWire,
+  neverAnswered,
+  acceptedAfterError,
+  twice,
+  peak,
+}: Result): string[] {
   const goals: readonly [met: boolean, goal: string][] = [
     [
       firstFromNew !== undefined && firstFromNew <= 400,
       `first answer from the new server ≤ 400 ms: ${firstFromNew?.toFixed(0) ?? 'never'}`,
     ],
-    [outcomes.failed <= outcomes.onWire, `failed ≤ on the wire: ${outcomes.failed}, of ${outcomes.onWire}`],
+    [failed <= onWire, `failed ≤ on the wire: ${failed}, of ${onWire}`],
     [neverAnswered === 0, `never answered 0: ${neverAnswered}`],
     [
       (acceptedAfterError ?? 0) === 0,

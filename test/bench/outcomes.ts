@@ -1,5 +1,6 @@
 import { percentile } from './open-loop.ts'
-import { type Contender, POOL, type Rival } from './rivals.ts'
+import type { Contender, Rival } from './rivals.ts'
+import type { Wire } from './wire.ts'
 
 /** What became of the queries of one run, and when, in milliseconds of `performance.now()`. */
 export class Outcomes {
@@ -7,20 +8,28 @@ export class Outcomes {
   failed = 0
   /** How many are not answered yet. */
   pending = 0
-  /** The most queries that can have been on the wire when it was found out that the old server is not to be asked. */
-  onWire = 0
   /** The first query that was asked after an error had been seen. */
   firstAfterError: number | undefined
   readonly #pipelines: boolean
+  readonly #wire: Wire
+  readonly #old: string
   readonly #latencies: number[] = []
   readonly #lastAnswer = new Map<string, number>()
   readonly #firstAnswer = new Map<string, number>()
   #asked = 0
+  #foundOut = 0
+  #handedOut: { readonly before: number; until: number } | undefined
   #strickenAt: number | undefined
   #idle: (() => void) | undefined
 
-  constructor({ pipelines }: Rival) {
+  /** @param old is the address of the server that is struck. */
+  constructor({ pipelines }: Rival, wire: Wire, old: string) {
     this.#pipelines = pipelines
+    this.#wire = wire
+    this.#old = old
+    wire.onLoss = (address) => {
+      if (address === old && pipelines && this.#strickenAt !== undefined && !this.#moved) this.#lost()
+    }
   }
 
   ask(contender: Contender, n: number, dueAt: number): void {
@@ -41,12 +50,34 @@ export class Outcomes {
   /** The name moves, and something happens to the old server. */
   struck(): void {
     this.#strickenAt = performance.now()
-    this.#countWire()
   }
 
-  /** A fresh client serves. */
-  swapped(): void {
-    if (this.#strickenAt !== undefined && this.#firstAnswer.size < 2) this.#countWire()
+  /** What is on the wire counts: a flush begins, or its fresh client serves. */
+  flushing(): void {
+    if (this.#strickenAt === undefined || this.#moved) return
+    const sent = this.#pipelines ? this.failed + this.pending : this.#wire.doomed(this.#old)
+    this.#foundOut = Math.max(this.#foundOut, sent)
+  }
+
+  /**
+   * How many statements the old server had been sent: those that it had refused or not answered when the flush began or
+   * at its swap, or those that were in flight when their connections broke, whichever are more.
+   *
+   * A client that pipelines hands a statement to a connection at once, and writes it with the next turn of the loop: of
+   * such a one, all count that were asked before the last connection broke and not answered before the first did.
+   */
+  get onWire(): number {
+    const { before = 0, until = 0 } = this.#handedOut ?? {}
+    return Math.max(this.#foundOut, this.#wire.lost(this.#old), until - before)
+  }
+
+  get #moved(): boolean {
+    return this.#firstAnswer.size > 1
+  }
+
+  #lost(): void {
+    this.#handedOut ??= { before: this.#asked - this.pending - this.failed, until: 0 }
+    this.#handedOut.until = this.#asked
   }
 
   /** Resolves when nothing is pending, or after so long. */
@@ -84,14 +115,7 @@ export class Outcomes {
 
   #failed(): void {
     this.failed++
-    if (this.firstAfterError !== undefined) return
-    this.firstAfterError = this.#asked
-    this.#countWire()
-  }
-
-  /** One that does not pipeline has one statement a connection on the wire; the others wait in its queue, or in ours. */
-  #countWire(): void {
-    this.onWire = Math.max(this.onWire, this.#pipelines ? this.pending : Math.min(this.pending, POOL))
+    this.firstAfterError ??= this.#asked
   }
 
   #sinceStroke(time: number | undefined): number | undefined {

@@ -1,4 +1,4 @@
-import { type Flusher, failover, nameMoved, type Options } from '@periodic-flush/core'
+import { failover, nameMoved, type Options } from '@periodic-flush/core'
 import { withPeriodicFlush as flushingDrizzle } from '@periodic-flush/drizzle/postgres-js'
 import { withPeriodicFlush as flushingMysql2 } from '@periodic-flush/mysql2'
 import { withPeriodicFlush as flushingPool } from '@periodic-flush/pg'
@@ -26,8 +26,6 @@ export interface Contender {
   /** Writes row `n`; gives the address of the server that took it. */
   write(n: number): Promise<string | undefined>
   end(): Promise<unknown>
-  /** Where there are flushes: calls back at each swap. */
-  onSwap?(listener: () => void): void
 }
 
 /** The ways of keeping up, from nothing to ours. */
@@ -54,7 +52,7 @@ interface Kind<Client> extends Omit<Rival, 'contender'> {
   /** `lifetimeSeconds` is the driver's own option, where it has one. */
   open(url: string, lifetimeSeconds?: number): Client
   readonly hasLifetime: boolean
-  flushing(url: string, settings: Settings): Client & { readonly $flusher: Pick<Flusher<never>, 'on'> }
+  flushing(url: string, settings: Settings): Client
   write(client: Client, n: number): Promise<string | undefined>
   /** As people close it: what is running may end. */
   close(client: Client): Promise<unknown>
@@ -81,10 +79,8 @@ function rival<Client>(kind: Kind<Client>): Rival {
       },
     }
   }
-  const ours = (url: string, settings: Settings): Contender => {
-    const client = kind.flushing(url, { deadlineMs: DEADLINE_MS, ...settings })
-    return { ...fixed(client), onSwap: (listener) => client.$flusher.on('swap', listener) }
-  }
+  const ours = (url: string, settings: Settings): Contender =>
+    fixed(kind.flushing(url, { deadlineMs: DEADLINE_MS, ...settings }))
   const { name, engine, pipelines } = kind
   return {
     name,
