@@ -59,7 +59,7 @@ export class Pools implements Driver<Pool> {
     this.#books = books
     this.pipelines = traits.pipelines
     // Every driver whose client pipelines tells.
-    const tells = traits.tellsConnections || traits.pipelines
+    const tells = traits.tellsConnections
     if (traits.warms) this.warm = (pool, count, signal) => this.#warm(pool, count, signal)
     if (traits.shrinks && tells) this.shrink = (pool, count) => this.#shrink(pool, count)
     // What core guesses where a driver retires and does not tell is lower until the idle ones are closed: no driver is so.

@@ -64,6 +64,8 @@ export class World implements Books {
   readonly #opening = new Map<Pool, AbortSignal>()
   /** Pools whose flush waited for room as long as it may: only the fresh client can tell whether it reaches another server. */
   readonly #pressing = new Set<Pool>()
+  /** Pools that were opened while the one that served was connected elsewhere: nobody could know who is there already. */
+  readonly #blind = new Set<Pool>()
   /** Pools that were opened though the one before could not give a connection up: one more than promised. */
   readonly #overdrawn = new Set<Pool>()
   #couldNotShrink = false
@@ -226,6 +228,9 @@ export class World implements Books {
     this.#neededAtOpening = (this.#serving?.leases ?? 0) > 0
     // A sum of times may fall short of itself by a rounding error.
     if (this.now() - this.#flushBegan > this.#traits.checkTimeoutMs - 1e-6) this.#pressing.add(pool)
+    const serving = this.#serving
+    const elsewhere = serving !== undefined && serving.connections > 0 && serving.server !== pool.server
+    if (this.#traits.tellsPeers && elsewhere) this.#blind.add(pool)
     if (this.#draining() >= 2) this.broken(`7: pool ${pool.id} opens while two drain already`)
   }
 
@@ -233,11 +238,11 @@ export class World implements Books {
     const { limit, overlap, tellsPeers, pipelines } = this.#traits
     const sharing = this.#pools.all.filter(({ server }) => !tellsPeers || server === pool.server)
     const total = sharing.reduce((sum, { connections }) => sum + connections, 0)
-    const pressing = sharing.filter(
-      (each) => each.state === 'fresh' && this.#pressing.has(each) && each.connections === 1,
-    )
+    const isPressing = (each: Pool): boolean => each.state === 'fresh' && this.#pressing.has(each)
+    const isBlind = (each: Pool): boolean => this.#blind.has(each) && (each.state === 'fresh' || isPressing(pool))
+    const checking = sharing.filter((each) => each.connections === 1 && (isPressing(each) || isBlind(each)))
     const overdrawn = sharing.filter((each) => this.#overdrawn.has(each) && each.state !== 'gone')
-    if (total - new Set([...pressing, ...overdrawn]).size <= limit + overlap) return
+    if (total - new Set([...checking, ...overdrawn]).size <= limit + overlap) return
     const each = sharing.filter(({ connections }) => connections > 0)
     const held = each.map(({ id, connections, state }) => `pool ${id} (${state}) ${connections}`).join(', ')
     this.broken(`6: ${total} connections where ${limit} + ${overlap} may be${pipelines ? ' (pipelines)' : ''}: ${held}`)
