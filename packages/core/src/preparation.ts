@@ -18,6 +18,8 @@ export interface PreparationListener<Client> {
   opened(client: Client): Generation<Client>
   /** A fresh client may not serve: its sockets are dropped. */
   discarded(generation: Generation<Client>): void
+  /** A client that nobody waits for any more. */
+  arrivedLate(client: Client): void
   failed(reason: string, step: FailedStep, error: unknown): void
 }
 
@@ -62,7 +64,7 @@ export class Preparation<Client> {
     let fresh: Generation<Client> | undefined
     try {
       const hasRoom = previous === undefined || idle || (await opening.room(this.#room, previous))
-      const client = await opening.open()
+      const client = await opening.open((late) => this.#listener.arrivedLate(late))
       for (const { client: other } of this.#listener.live) {
         if (client === other) throw new StepError('open', this.#sameClient())
       }

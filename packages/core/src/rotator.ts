@@ -4,12 +4,14 @@ import type { Clock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
 import { Due } from './due.ts'
-import { closedError, withoutCredentials } from './errors.ts'
+import { closedError, PeriodicFlushError, withoutCredentials } from './errors.ts'
 import { type Events, type FailedStep, type FlusherEvents, traceFlush } from './events.ts'
+import { FirstOpening } from './first-opening.ts'
 import { type FlushReport, reportAtSwap } from './flush-report.ts'
 import { type FlushRequest, merged, requestOf } from './flush-request.ts'
 import { Generation, type Holder, type Lease } from './generation.ts'
 import { Hold } from './hold.ts'
+import { LateArrivals } from './late-arrivals.ts'
 import type { ResolvedOptions } from './options.ts'
 import { Preparation } from './preparation.ts'
 import { type Place, Retirement } from './retirement.ts'
@@ -47,13 +49,14 @@ export class Rotator<Client> {
   readonly #retirements = new Map<Generation<Client>, Retirement<Client>>()
   readonly #admission: Admission<Client>
   readonly #room: Room<Client>
+  readonly #first: FirstOpening<Client>
   readonly #preparation: Preparation<Client>
+  readonly #late: LateArrivals<Client>
   readonly #hold: Hold<Client>
   readonly #due: Due<Client>
   readonly #closing = new AbortController()
   #current: Generation<Client> | undefined
   #opened = 0
-  #firstOpening: Promise<void> | undefined
   /** The flush that has been asked for and has not begun to open. */
   #next: Turn | undefined
   /** Resolves when the flush that is opening has swapped or failed. */
@@ -83,7 +86,18 @@ export class Rotator<Client> {
       opened: (client) => this.#generation(client),
       discarded: (generation) => this.#discard(generation),
       failed,
+      arrivedLate: (client) => this.#arrivedLate(client),
     })
+    this.#first = new FirstOpening(driver, clock, {
+      opened: (client) => {
+        if (this.closed) return this.#arrivedLate(client)
+        this.#serveFirst(client)
+        this.#vacate()
+      },
+      failed: (error) => this.#waiters.failAll(error),
+      arrivedLate: (client) => this.#arrivedLate(client),
+    })
+    this.#late = new LateArrivals(driver, options.checkTimeoutMs, clock, (error) => failed('late', 'close', error))
   }
 
   get current(): Generation<Client> | undefined {
@@ -217,8 +231,7 @@ export class Rotator<Client> {
   async #flush(turn: Turn, started: number, swapped: Deferred<FlushReport>): Promise<FlushReport> {
     try {
       await this.#drainedEnough()
-      // One that failed may have been followed by another.
-      while (this.#firstOpening !== undefined && !this.closed) await this.#firstOpening
+      await this.#firstOpened(turn)
     } finally {
       if (this.#next === turn) this.#next = undefined
     }
@@ -344,39 +357,32 @@ export class Rotator<Client> {
     }
   }
 
+  /** Waits for a first client that is being opened: that is what the flush replaces. A lazy one has nothing to replace yet. */
+  async #firstOpened({ request }: Turn): Promise<void> {
+    if (!this.#first.pending || request.lazy) return
+    const { name, checkTimeoutMs } = this.#options
+    await this.#first.settle(checkTimeoutMs, request.hold)
+    if (!this.#first.pending || this.closed) return
+    // Those who wait for it go on: without us they would wait too.
+    const message = `${name}: the first client, which a flush would replace, was not opened within ${checkTimeoutMs} ms (checkTimeoutMs)`
+    const error = new PeriodicFlushError('TIMEOUT', message)
+    this.failures++
+    this.#failed(request.reason, 'open', error)
+    throw error
+  }
+
   /** Opens the first generation; undefined where the driver takes its time. It is not checked: its user will. */
   #openFirst(): Generation<Client> | undefined {
     // A flush that opens the first client serves those who wait for it too.
-    if (this.#firstOpening !== undefined || this.#preparing !== undefined) return undefined
-    const { signal } = this.#closing
-    const opened = this.#driver.open(signal)
-    if (!(opened instanceof Promise)) return this.#serveFirst(opened)
-    const closed = deferred<void>()
-    const onClose = (): void => closed.resolve()
-    signal.addEventListener('abort', onClose, { once: true })
-    // Cleared before anybody hears of it: a caller that fails may ask again at once.
-    const served = opened.then(
-      (client) => {
-        if (this.closed) return this.#closeLate(client)
-        this.#firstOpening = undefined
-        this.#serveFirst(client)
-        this.#vacate()
-      },
-      (error: unknown) => {
-        this.#firstOpening = undefined
-        this.#waiters.failAll(error)
-      },
-    )
-    // Whoever closes does not wait for a client that nobody will use.
-    this.#firstOpening = Promise.race([served, closed.promise]).finally(() =>
-      signal.removeEventListener('abort', onClose),
-    )
-    return undefined
+    if (this.#first.pending || this.#preparing !== undefined) return undefined
+    const client = this.#first.begin()
+    return client === undefined ? undefined : this.#serveFirst(client)
   }
 
-  /** A client has arrived after the flusher was closed. */
-  #closeLate(client: Client): void {
-    ;(async () => this.#driver.close(client))().catch((error: unknown) => this.#failed('close', 'close', error))
+  /** A client that nobody waits for any more, unless it is one that is in use: the factory may have handed it out again. */
+  #arrivedLate(client: Client): void {
+    for (const { client: other } of this.#live) if (client === other) return
+    this.#late.close(client)
   }
 
   /** Where a hold has found no client and its flush failed: those who came meanwhile open one as they would have. */
@@ -442,15 +448,16 @@ export class Rotator<Client> {
     await null
     this.#due.end()
     this.#closing.abort(closedError(name))
+    this.#first.abandon(closedError(name))
     this.#waiters.failAll(closedError(name))
     const current = this.#current
     this.#current = undefined
     if (current !== undefined) this.#retire(current, 'last')
     const disposed = (async () => this.#driver.dispose?.())().catch((error) => this.#failed('close', 'close', error))
     const retirements = [...this.#retirements.values()]
-    await Promise.all(retirements.map((retirement) => retirement.settle(deadlineMs, true, () => 'cut')))
+    const late = this.#late.settle(deadlineMs)
+    await Promise.all([late, ...retirements.map((retirement) => retirement.settle(deadlineMs, true, () => 'cut'))])
     await disposed
     await this.#turn
-    await this.#firstOpening
   }
 }

@@ -119,6 +119,81 @@ test('a connection that is slow to close does not keep a flush from its end', as
   await settled()
 })
 
+test('a flush does not wait longer than it may for a first client that never arrives, and those who want it wait on', async () => {
+  const { flusher, driver, clock } = setUp({ checkTimeoutMs: 100 })
+  let arrive = () => {}
+  driver.onOpen = () => new Promise<void>((resolve) => (arrive = resolve))
+  const served = flusher.acquire(holder())
+  const failures: string[] = []
+  flusher.on('failed', ({ step }) => failures.push(step))
+  const failed = expect(flusher.flush()).rejects.toMatchObject({ code: 'TIMEOUT' })
+  await settled()
+  await clock.advance(100)
+  await failed
+  expect(failures).toEqual(['open'])
+  expect(flusher.stats()).toMatchObject({ failures: 1, waiting: 1 })
+  driver.onOpen = () => {}
+  arrive()
+  await expect(served).resolves.toBeDefined()
+  await expect(flusher.flush({ wait: 'swapped' })).resolves.toMatchObject({ generation: 2, replaced: 1 })
+})
+
+test('a timed flush has nothing to wait for while the first client is being opened', async () => {
+  const { flusher, driver } = setUp()
+  driver.onOpen = never
+  flusher.acquire(holder()).catch(() => {})
+  await expect(flusher.flush({ lazy: true })).resolves.toMatchObject({ generation: 0 })
+  await flusher.close()
+})
+
+test('a client that arrives late and does not close is cut: in time, and at the deadline of close at the latest', async () => {
+  const { flusher, driver, clock, transcript } = setUp({ checkTimeoutMs: 100 })
+  ;(await flusher.acquire(holder())).release()
+  const late: (() => void)[] = []
+  driver.onOpen = () => new Promise<void>((resolve) => late.push(resolve))
+  for (const _ of ['2', '3']) {
+    const failed = expect(flusher.flush()).rejects.toMatchObject({ code: 'TIMEOUT' })
+    await settled()
+    await clock.advance(100)
+    await failed
+  }
+  driver.onClose = ({ id }) => (id === 1 ? undefined : never())
+  late[0]?.()
+  await settled()
+  expect(transcript.slice(-1)).toEqual(['close 2'])
+  await clock.advance(100)
+  expect(transcript.slice(-1)).toEqual(['cut 2'])
+  late[1]?.()
+  await settled()
+  const closed = flusher.close({ deadlineMs: 50 })
+  await settled()
+  await clock.advance(50)
+  await closed
+  expect(transcript.slice(-3)).toEqual(['close 3', 'close 1', 'cut 3'])
+  expect(clock.timers).toBe(0)
+})
+
+test('a client that is in use is not closed when the factory hands it out again, late', async () => {
+  const { flusher, driver, clock, transcript } = setUp({ checkTimeoutMs: 100 })
+  const lease = await flusher.acquire(holder())
+  const open = driver.open.bind(driver)
+  let arrive = () => {}
+  driver.open = async () => {
+    await new Promise<void>((resolve) => (arrive = resolve))
+    return lease.client
+  }
+  const failed = expect(flusher.flush()).rejects.toMatchObject({ code: 'TIMEOUT' })
+  await settled()
+  await clock.advance(100)
+  await failed
+  arrive()
+  await settled()
+  expect(transcript).toEqual(['open 1'])
+  driver.open = open
+  lease.release()
+  await flusher.close()
+})
+
 test('a flush that close overtakes opens nothing', async () => {
   const { flusher, transcript } = setUp()
   ;(await flusher.acquire(holder())).release()
