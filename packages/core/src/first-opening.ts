@@ -1,6 +1,8 @@
 import type { Clock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
+import { PeriodicFlushError } from './errors.ts'
+import type { ResolvedOptions } from './options.ts'
 
 /** What the first opening tells the rotator. */
 export interface FirstOpeningListener<Client> {
@@ -19,12 +21,19 @@ export interface FirstOpeningListener<Client> {
  */
 export class FirstOpening<Client> {
   readonly #driver: Driver<Client>
+  readonly #options: Pick<ResolvedOptions, 'name' | 'checkTimeoutMs'>
   readonly #clock: Clock
   readonly #listener: FirstOpeningListener<Client>
   #pending: { readonly over: AbortController; readonly settled: Deferred<void> } | undefined
 
-  constructor(driver: Driver<Client>, clock: Clock, listener: FirstOpeningListener<Client>) {
+  constructor(
+    driver: Driver<Client>,
+    options: Pick<ResolvedOptions, 'name' | 'checkTimeoutMs'>,
+    clock: Clock,
+    listener: FirstOpeningListener<Client>,
+  ) {
     this.#driver = driver
+    this.#options = options
     this.#clock = clock
     this.#listener = listener
   }
@@ -68,14 +77,23 @@ export class FirstOpening<Client> {
     pending?.over.abort(reason)
   }
 
-  /** Resolves once none is pending, also none that followed one that failed; at the latest after `longestMs`. */
-  async settle(longestMs: number, hold: boolean): Promise<void> {
-    const late = deferred<'late'>()
-    const timer = this.#clock.after(longestMs, hold, () => late.resolve('late'))
-    while (this.#pending !== undefined) {
-      if ((await Promise.race([this.#pending.settled.promise, late.promise])) === 'late') break
+  /**
+   * For a flush, which would replace that client: resolves once none is pending, also none that followed one that failed.
+   * Rejects with TIMEOUT after `checkTimeoutMs`; those who wait for the client wait on.
+   */
+  async settle(hold: boolean): Promise<void> {
+    if (this.#pending === undefined) return
+    const { name, checkTimeoutMs } = this.#options
+    const late = deferred<never>()
+    const timer = this.#clock.after(checkTimeoutMs, hold, () => {
+      const message = `${name}: the first client, which a flush would replace, was not opened within ${checkTimeoutMs} ms (checkTimeoutMs)`
+      late.reject(new PeriodicFlushError('TIMEOUT', message))
+    })
+    try {
+      while (this.#pending !== undefined) await Promise.race([this.#pending.settled.promise, late.promise])
+    } finally {
+      timer.cancel()
     }
-    timer.cancel()
   }
 
   #end() {

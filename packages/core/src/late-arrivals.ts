@@ -34,7 +34,7 @@ export class LateArrivals<Client> {
   }
 
   /** Resolves when all those that have arrived are gone: what is left at the deadline is cut. */
-  async settle(deadlineMs: number): Promise<void> {
+  async end(deadlineMs: number): Promise<void> {
     if (this.#endings.size === 0) return
     const endings = [...this.#endings]
     const timer = this.#clock.after(deadlineMs, true, () => {

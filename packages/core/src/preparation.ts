@@ -1,5 +1,5 @@
+import { shareServer } from './address.ts'
 import type { Admission } from './admission.ts'
-import { shareServer } from './admission.ts'
 import type { Clock } from './clock.ts'
 import type { Driver } from './driver.ts'
 import { PeriodicFlushError } from './errors.ts'

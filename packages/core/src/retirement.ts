@@ -6,6 +6,7 @@ import { cutError, withoutCredentials } from './errors.ts'
 import type { Events, FailedStep } from './events.ts'
 import type { FlushReport } from './flush-report.ts'
 import type { Generation } from './generation.ts'
+import type { ResolvedOptions } from './options.ts'
 
 /** What the retirement tells the rotator. */
 export interface RetirementListener {
@@ -51,8 +52,7 @@ export class Retirement<Client> {
     generation: Generation<Client>,
     place: Place,
     driver: Driver<Client>,
-    name: string,
-    closeMs: number,
+    { name, checkTimeoutMs }: Pick<ResolvedOptions, 'name' | 'checkTimeoutMs'>,
     clock: Clock,
     events: Events,
     listener: RetirementListener,
@@ -61,7 +61,7 @@ export class Retirement<Client> {
     this.#place = place
     this.#driver = driver
     this.#name = name
-    this.#closeMs = closeMs
+    this.#closeMs = checkTimeoutMs
     this.#clock = clock
     this.#events = events
     this.#listener = listener
