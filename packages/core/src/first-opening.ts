@@ -6,8 +6,8 @@ import type { ResolvedOptions } from './options.ts'
 
 /** What the first opening tells the rotator. */
 export interface FirstOpeningListener<Client> {
-  /** The client that those who wait were waiting for. */
-  opened(client: Client): void
+  /** The client that those who wait were waiting for, and since when it was opened. */
+  opened(client: Client, since: number): void
   failed(error: unknown): void
   /** A client that nobody waits for any more. */
   arrivedLate(client: Client): void
@@ -50,6 +50,7 @@ export class FirstOpening<Client> {
    */
   begin(): Client | undefined {
     const over = new AbortController()
+    const since = this.#clock.now()
     const opened = this.#driver.open(over.signal)
     if (!(opened instanceof Promise)) return opened
     const pending = { over, settled: deferred<void>() }
@@ -59,7 +60,7 @@ export class FirstOpening<Client> {
       (client) => {
         if (isOver()) return this.#listener.arrivedLate(client)
         this.#end()
-        this.#listener.opened(client)
+        this.#listener.opened(client, since)
       },
       (error: unknown) => {
         if (isOver()) return

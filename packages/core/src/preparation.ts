@@ -14,8 +14,8 @@ import type { Room } from './room.ts'
 export interface PreparationListener<Client> {
   /** Every generation that may hold connections. */
   readonly live: ReadonlySet<Generation<Client>>
-  /** A client has been opened. */
-  opened(client: Client): Generation<Client>
+  /** A client has been opened, since that time. */
+  opened(client: Client, since: number): Generation<Client>
   /** A fresh client may not serve: its sockets are dropped. */
   discarded(generation: Generation<Client>): void
   /** A client that nobody waits for any more. */
@@ -64,11 +64,12 @@ export class Preparation<Client> {
     let fresh: Generation<Client> | undefined
     try {
       const hasRoom = previous === undefined || idle || (await opening.room(this.#room, previous))
+      const since = this.#clock.now()
       const client = await opening.open((late) => this.#listener.arrivedLate(late))
       for (const { client: other } of this.#listener.live) {
         if (client === other) throw new StepError('open', this.#sameClient())
       }
-      fresh = this.#listener.opened(client)
+      fresh = this.#listener.opened(client, since)
       if (idle || this.#options.check === false) return fresh
       fresh.asked = 1
       this.#admission.claims = 0

@@ -131,7 +131,10 @@ export class Retirement<Client> {
   #retireIdle(): void {
     const { retire } = this.#driver
     if (retire === undefined) return
+    // What is busy now may be idle by then, and open still.
+    const busy = this.#generation.pooled
     ;(async () => retire.call(this.#driver, this.#generation.client))()
+      .then(() => this.#generation.shed(busy))
       .catch((error: unknown) => this.#failed('retire', error))
       .finally(() => this.#listener.vacated())
   }

@@ -69,15 +69,15 @@ export class Rotator<Client> {
     this.#room = new Room(driver, this.#admission, { vacated: () => this.#vacate(), failed })
     this.#preparation = new Preparation(driver, options, clock, this.#closing.signal, this.#admission, this.#room, {
       live: this.#live,
-      opened: (client) => this.#generation(client),
+      opened: (client, since) => this.#generation(client, since),
       discarded: (generation) => this.#discard(generation),
       failed,
       arrivedLate: (client) => this.#arrivedLate(client),
     })
     this.#first = new FirstOpening(driver, options, clock, {
-      opened: (client) => {
+      opened: (client, since) => {
         if (this.closed) return this.#arrivedLate(client)
-        this.#serveFirst(client)
+        this.#serveFirst(client, since)
         this.#vacate()
       },
       failed: (error) => this.#waiters.failAll(error),
@@ -203,7 +203,18 @@ export class Rotator<Client> {
   }
 
   async #flush(turn: Turn, swapped: (report: FlushReport) => void): Promise<FlushReport> {
-    await this.#begin(turn)
+    try {
+      await this.#retirements.drainedEnough()
+      // A lazy one has nothing to replace yet. Asked again, since another opening may have begun while this one was told.
+      while (this.#first.pending && !turn.request.lazy) await this.#first.settle(turn.request.hold)
+    } catch (error) {
+      this.failures++
+      this.#failed(turn.request.reason, 'open', error)
+      throw error
+    } finally {
+      this.#turns.begin(turn)
+    }
+    if (this.closed) throw closedError(this.#options.name)
     const { request } = turn
     const previous = this.#current
     if (request.lazy && previous === undefined) return this.#nothingToDo(turn, 0)
@@ -234,22 +245,6 @@ export class Rotator<Client> {
     )
     this.#vacate()
     return { ...report, ...outcome, durationMs: this.#clock.now() - turn.askedAt }
-  }
-
-  /** Waits until a flush may open a client. */
-  async #begin(turn: Turn): Promise<void> {
-    try {
-      await this.#retirements.drainedEnough()
-      // A lazy one has nothing to replace yet.
-      if (!turn.request.lazy) await this.#first.settle(turn.request.hold)
-    } catch (error) {
-      this.failures++
-      this.#failed(turn.request.reason, 'open', error)
-      throw error
-    } finally {
-      this.#turns.begin(turn)
-    }
-    if (this.closed) throw closedError(this.#options.name)
   }
 
   #nothingToDo({ request, askedAt }: Turn, generation: number): FlushReport {
@@ -308,7 +303,7 @@ export class Rotator<Client> {
     // A flush that opens the first client serves those who wait for it too.
     if (this.#first.pending || this.#preparing !== undefined) return undefined
     const client = this.#first.begin()
-    return client === undefined ? undefined : this.#serveFirst(client)
+    return client === undefined ? undefined : this.#serveFirst(client, this.#clock.now())
   }
 
   /** A client that nobody waits for any more, unless it is one that is in use: the factory may have handed it out again. */
@@ -327,17 +322,16 @@ export class Rotator<Client> {
     }
   }
 
-  #serveFirst(client: Client): Generation<Client> {
-    const generation = this.#generation(client)
+  #serveFirst(client: Client, since: number): Generation<Client> {
+    const generation = this.#generation(client, since)
+    generation.agesFrom = this.#clock.now()
     generation.state = 'current'
     this.#current = generation
     return generation
   }
 
-  #generation(client: Client): Generation<Client> {
-    const generation = new Generation(++this.#opened, client, this.#clock.now(), this.#driver, (of) =>
-      this.#released(of),
-    )
+  #generation(client: Client, since: number): Generation<Client> {
+    const generation = new Generation(++this.#opened, client, since, this.#driver, (of) => this.#released(of))
     this.#live.add(generation)
     return generation
   }

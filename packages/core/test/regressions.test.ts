@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
+import type { Driver } from '../src/driver.ts'
 import { createFlusher } from '../src/flusher.ts'
 import type { Options } from '../src/options.ts'
 import type { Trigger } from '../src/trigger.ts'
@@ -267,4 +268,77 @@ test('close leaves no timer of the wait for a server that takes writes', async (
   await settled()
   await flusher.close()
   expect(clock.timers).toBe(0)
+})
+
+test('what a trigger asks for while a fresh client is being opened is done by the next one: its look-up may be older', async () => {
+  let ask = () => {}
+  const moved: Trigger = {
+    name: 'moved',
+    start: (watched) => {
+      ask = () => watched.flush({ reason: 'moved' })
+      return () => {}
+    },
+  }
+  const { flusher, driver, clock } = setUp({ triggers: [moved], minGapMs: 1_000 })
+  ;(await flusher.acquire(holder())).release()
+  let arrive = () => {}
+  driver.onOpen = () => new Promise<void>((resolve) => (arrive = resolve))
+  ask()
+  await settled()
+  await clock.advance(10)
+  ask()
+  await clock.advance(10)
+  driver.onOpen = () => {}
+  arrive()
+  await settled()
+  expect(flusher.stats().generation).toBe(2)
+  await clock.advance(980)
+  expect(flusher.stats().generation).toBe(3)
+})
+
+test('idle connections of a retired client count until they are closed, also where the driver does not tell', async () => {
+  let closeIdle = () => {}
+  const retire = () => new Promise<void>((resolve) => (closeIdle = resolve))
+  const driver: Driver<FakeClient> = {
+    name: 'mute',
+    open: () => ({ id: 0, connections: 0, peers: [] }),
+    check: async () => {},
+    limit: () => 2,
+    retire,
+    close: async () => {},
+    cut() {},
+  }
+  const flusher = createFlusher(driver, { intervalMs: false })
+  const [first, second] = await Promise.all([flusher.acquire(holder()), flusher.acquire(holder())])
+  second?.release()
+  await flusher.flush({ wait: 'swapped' })
+  await settled()
+  const third = await flusher.acquire(holder())
+  const fourth = flusher.acquire(holder())
+  await settled()
+  expect(flusher.stats()).toMatchObject({ leases: 1, waiting: 1 })
+  closeIdle()
+  await expect(fourth).resolves.toBeDefined()
+  for (const lease of [first, third, await fourth]) lease?.release()
+})
+
+test('a flush waits where the idle connection that was to make room for it is taken first', async () => {
+  const { flusher, driver, transcript } = setUp({}, Object.assign(new ScriptedDriver(), { pipelines: true }))
+  driver.max = 2
+  const leases = [occupy(await flusher.acquire(holder()), 1)]
+  await flusher.flush({ wait: 'swapped' })
+  leases.push(await flusher.acquire(holder()), occupy(await flusher.acquire(holder()), 2))
+  leases.pop()?.release()
+  driver.shrink = async () => {
+    // It sends one more statement on a connection that is there: nothing can be closed any more.
+    leases.push(await flusher.acquire(holder()))
+  }
+  const flushed = flusher.flush({ wait: 'swapped' })
+  await settled()
+  expect(transcript.filter((call) => call.startsWith('open'))).toEqual(['open 1', 'open 2'])
+  delete (driver as Partial<ScriptedDriver>).shrink
+  leases.pop()?.release()
+  await expect(flushed).resolves.toMatchObject({ generation: 3 })
+  expect(driver.total).toBeLessThanOrEqual(3)
+  for (const lease of leases) lease.release()
 })
