@@ -24,17 +24,21 @@ export class FirstOpening<Client> {
   readonly #options: Pick<ResolvedOptions, 'name' | 'checkTimeoutMs'>
   readonly #clock: Clock
   readonly #listener: FirstOpeningListener<Client>
-  #pending: { readonly over: AbortController; readonly settled: Deferred<void> } | undefined
+  readonly #closing: AbortSignal
+  /** Resolves when the client that is being opened is there, has failed, or is not waited for any more. */
+  #pending: Deferred<void> | undefined
 
   constructor(
     driver: Driver<Client>,
     options: Pick<ResolvedOptions, 'name' | 'checkTimeoutMs'>,
     clock: Clock,
+    closing: AbortSignal,
     listener: FirstOpeningListener<Client>,
   ) {
     this.#driver = driver
     this.#options = options
     this.#clock = clock
+    this.#closing = closing
     this.#listener = listener
   }
 
@@ -49,11 +53,10 @@ export class FirstOpening<Client> {
    * @throws what the factory throws.
    */
   begin(): Client | undefined {
-    const over = new AbortController()
     const since = this.#clock.now()
-    const opened = this.#driver.open(over.signal)
+    const opened = this.#driver.open(this.#closing)
     if (!(opened instanceof Promise)) return opened
-    const pending = { over, settled: deferred<void>() }
+    const pending = deferred<void>()
     this.#pending = pending
     const isOver = (): boolean => this.#pending !== pending
     opened.then(
@@ -73,9 +76,8 @@ export class FirstOpening<Client> {
   }
 
   /** Nobody waits for it any more. */
-  abandon(reason: unknown): void {
-    const pending = this.#end()
-    pending?.over.abort(reason)
+  abandon(): void {
+    this.#end()
   }
 
   /**
@@ -91,16 +93,14 @@ export class FirstOpening<Client> {
       late.reject(new PeriodicFlushError('TIMEOUT', message))
     })
     try {
-      while (this.#pending !== undefined) await Promise.race([this.#pending.settled.promise, late.promise])
+      while (this.#pending !== undefined) await Promise.race([this.#pending.promise, late.promise])
     } finally {
       timer.cancel()
     }
   }
 
-  #end() {
-    const pending = this.#pending
+  #end(): void {
+    this.#pending?.resolve()
     this.#pending = undefined
-    pending?.settled.resolve()
-    return pending
   }
 }

@@ -74,7 +74,7 @@ export class Rotator<Client> {
       failed,
       arrivedLate: (client) => this.#arrivedLate(client),
     })
-    this.#first = new FirstOpening(driver, options, clock, {
+    this.#first = new FirstOpening(driver, options, clock, this.#closing.signal, {
       opened: (client, since) => {
         if (this.closed) return this.#arrivedLate(client)
         this.#serveFirst(client, since)
@@ -374,7 +374,7 @@ export class Rotator<Client> {
     await null
     this.#due.end()
     this.#closing.abort(closedError(name))
-    this.#first.abandon(closedError(name))
+    this.#first.abandon()
     this.#waiters.failAll(closedError(name))
     const current = this.#current
     this.#current = undefined
