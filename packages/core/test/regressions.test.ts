@@ -342,3 +342,29 @@ test('a flush waits where the idle connection that was to make room for it is ta
   expect(driver.total).toBeLessThanOrEqual(3)
   for (const lease of leases) lease.release()
 })
+
+test('a name that moves away and back: the check alone comes on top of the stragglers that are there still', async () => {
+  const { flusher, driver, clock } = setUp({ checkTimeoutMs: 100, deadlineMs: 0, onDeadline: 'keep' })
+  driver.max = 1
+  const here = driver.peers_
+  const first = occupy(await flusher.acquire(holder()), 1)
+  await flusher.flush({ wait: 'swapped' })
+  await clock.advance(0)
+  const second = occupy(await flusher.acquire(holder()), 1)
+  driver.peers_ = ['10.0.0.2:5432']
+  const moved = flusher.flush({ wait: 'swapped' })
+  await settled()
+  await clock.advance(100)
+  await expect(moved).resolves.toMatchObject({ generation: 3, moved: true })
+  driver.peers_ = here
+  await expect(flusher.flush({ wait: 'swapped' })).resolves.toMatchObject({ generation: 4, moved: true })
+  expect(driver.total).toBe(3)
+  const third = flusher.acquire(holder())
+  await settled()
+  expect(flusher.stats()).toMatchObject({ leases: 0, waiting: 1 })
+  first.release()
+  await settled()
+  expect(flusher.stats()).toMatchObject({ leases: 1, waiting: 0 })
+  second.release()
+  ;(await third).release()
+})
