@@ -34,6 +34,8 @@ export interface Settings {
   readonly password: string
   readonly database: string
   readonly ssl?: Tls | undefined
+  /** How long a client waits that tries again by itself, in milliseconds. Default 300. */
+  readonly patienceMs?: number
   /** Everything of it but `ssl` in one string, which is used instead. */
   readonly url?: string | undefined
 }
@@ -66,7 +68,7 @@ const max = 2
 
 const firstOf = (row: unknown): unknown => Object.values(row ?? {})[0]
 
-function pgConfig({ url, ssl, ...settings }: Settings): PoolConfig {
+function pgConfig({ url, ssl, patienceMs: _, ...settings }: Settings): PoolConfig {
   const where = url === undefined ? settings : { connectionString: url }
   return { ...where, max, ...(ssl && { ssl }) }
 }
@@ -76,16 +78,17 @@ function sqlOf({ url, ssl, host, port, user, password, database }: Settings): po
   return url === undefined ? postgres({ host, port, user, password, database, ...options }) : postgres(url, options)
 }
 
-function mysqlConfig({ url, ssl, ...settings }: Settings): callbacks.PoolOptions {
+function mysqlConfig({ url, ssl, patienceMs: _, ...settings }: Settings): callbacks.PoolOptions {
   const where = url === undefined ? settings : { uri: url }
   // Without `verifyIdentity` mysql2 does not look at the name in the certificate.
   const verified = ssl?.rejectUnauthorized === false ? ssl : { ...ssl, verifyIdentity: true }
   return { ...where, connectionLimit: max, ...(ssl && { ssl: verified }) }
 }
 
-function mariadbConfig({ url, ssl, ...settings }: Settings) {
-  if (url !== undefined) return `${url.replace(/^mysql:/, 'mariadb:')}?connectionLimit=${max}&acquireTimeout=300`
-  return { ...settings, connectionLimit: max, acquireTimeout: 300, ...(ssl && { ssl: { ...ssl } }) }
+function mariadbConfig({ url, ssl, patienceMs = 300, ...settings }: Settings) {
+  if (url !== undefined)
+    return `${url.replace(/^mysql:/, 'mariadb:')}?connectionLimit=${max}&acquireTimeout=${patienceMs}`
+  return { ...settings, connectionLimit: max, acquireTimeout: patienceMs, ...(ssl && { ssl: { ...ssl } }) }
 }
 
 type Raw = Pick<PrismaClient, '$queryRawUnsafe'>
