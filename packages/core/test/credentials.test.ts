@@ -112,10 +112,16 @@ function printed(value: unknown): string {
     inspect(value, everything),
     inspect(value, { ...everything, getters: true, customInspect: false }),
     JSON.stringify(value),
-    String((value as Error).stack),
+    String((value as Partial<Error>).stack),
     messageOf(value),
     `${value}`,
   ].join('\n')
+}
+
+/** Somebody may print a cause by itself. */
+const withCauses = (told: unknown): unknown[] => {
+  const { cause, error } = told as { cause?: unknown; error?: unknown }
+  return [told, ...(cause === undefined ? [] : [cause]), ...(error === undefined ? [] : withCauses(error))]
 }
 
 /** The ways to write a secret. */
@@ -150,7 +156,7 @@ test.each(holders)('a failed flush tells nothing of a password that an error hol
       }
       await flusher.close({ deadlineMs: 0 })
       expect(told).toHaveLength(4)
-      const all = told.map(printed).join('\n')
+      const all = told.flatMap(withCauses).map(printed).join('\n')
       expect(found(all, it)).toEqual([])
     }),
     { seed, numRuns: 10 },
