@@ -72,7 +72,9 @@ async function serverAt(to: ConnectionString, way: Way): Promise<ServerFindings>
   try {
     const session = await engines[to.engine].connect(to, way)
     try {
-      return { address: session.address, ...(await session.facts()) }
+      const facts = await session.facts()
+      // Who is told a password may repeat it anywhere.
+      return { address: session.address, ...facts, version: to.hide(facts.version), self: to.hide(facts.self) }
     } finally {
       session.close()
     }
@@ -105,7 +107,8 @@ async function proxyAt(
   try {
     const session = await engines[to.engine].connect(to, { patienceMs })
     try {
-      return proxyOf({ ...(await session.evidence()), names })
+      const { introduction, ...evidence } = await session.evidence()
+      return proxyOf({ ...evidence, names, ...(introduction !== undefined && { introduction: to.hide(introduction) }) })
     } finally {
       session.close()
     }
