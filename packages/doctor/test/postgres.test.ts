@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { selfSigned } from '../../../test/certificate.ts'
 import { eventually } from '../../../test/conformance/eventually.ts'
 import { unixSocket } from '../../../test/unix-socket.ts'
-import { visit } from './doctor.ts'
+import { lines, visit } from './doctor.ts'
 import { Pgbouncer, pgbouncerInstalled } from './pgbouncer.ts'
 
 const host = 'db.example.test'
@@ -13,14 +13,6 @@ beforeAll(async () => {
   server = await startPostgres()
 })
 afterAll(() => server?.stop())
-
-/** The lines of a report that begin with that label, without it. */
-function lines(report: string, label: string): string[] {
-  return report
-    .split('\n')
-    .filter((line) => line.startsWith(label))
-    .map((line) => line.slice(10))
-}
 
 test('a name that gives one answer, to a server without replicas: set maxLifetimeSeconds', async () => {
   using name = movableName(host, server.host)
@@ -97,11 +89,14 @@ test.skipIf(!pgbouncerInstalled).each([
   expect(out).toContain('dns_max_ttl')
 })
 
-test('a relay that passes bytes on is no proxy', async () => {
+test('a relay that passes bytes on is no proxy, and what it leads to is not taken to be on this machine', async () => {
   await using relay = await gate(server)
   const { out } = await visit([server.url().replace(`:${server.port}/`, `:${relay.port}/`)])
-  expect(lines(out, 'proxy')).toEqual(['none seen'])
-  expect(out).toContain('You do not need this: the server is on this machine.')
+  expect(lines(out, 'proxy')).toEqual([expect.stringContaining('something forwards the connection')])
+  expect(out).toContain('You do not need this: set maxLifetimeSeconds.')
+  const direct = await visit([server.url()])
+  expect(lines(direct.out, 'proxy')).toEqual(['none seen'])
+  expect(direct.out).toContain('You do not need this: the server is on this machine.')
 })
 
 test('over TLS, the handshake is timed by itself, and the name is still what the certificate is checked against', async () => {
