@@ -47,7 +47,13 @@ export class Listeners implements Hearer {
       this.#channels.remove(channel, listener)
       throw error
     }
-    await this.#onEach((listening) => listening.listen(channel))
+    try {
+      await this.#onEach((listening) => listening.listen(channel))
+    } catch (error) {
+      // Where the connection failed, postgres.js tries again by itself; where the server refused, nothing else would.
+      if (isRefusal(error) && this.#channels.remove(channel, listener)) this.#forget(channel)
+      throw error
+    }
     onlisten?.()
     const serving = () => this.#serving
     return {
@@ -93,6 +99,10 @@ export class Listeners implements Hearer {
     const outcome = outcomes.find(({ status }) => status === 'fulfilled') ?? outcomes[0]
     if (outcome?.status === 'rejected') throw outcome.reason
     return outcome?.value
+  }
+
+  #forget(channel: string): void {
+    for (const listening of [this.#serving, this.#fresh]) listening?.forget(channel)
   }
 
   #start(): Promise<void> {
@@ -219,6 +229,11 @@ export class Listeners implements Hearer {
     const channels = this.#channels.names
     if (channels.length > 0) this.#flusher.tell('listen-gap', { name: this.#flusher.name, channels })
   }
+}
+
+/** The statement failed, and its connection lives on. */
+function isRefusal(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'severity' in error && error.severity === 'ERROR'
 }
 
 /** Two servers have two streams of notifications, and no line through both. */

@@ -155,6 +155,8 @@ export class Reservation extends Session<Reserved> {
       if (released) return
       released = true
       opened.reservations -= 1
+      // After a cut the connection would run what waits in its client's queue, on a socket that is gone.
+      if (this.lease !== lease) return
       this.lease = undefined
       release()
       lease.release()

@@ -42,7 +42,7 @@ function notifier(side: 'blue' | 'green' = 'blue') {
 
 const listening = async (side: 'blue' | 'green' = 'blue') =>
   (await pair[side].backends({ database: 'app' })).filter(
-    ({ query, applicationName }) => applicationName !== 'notifier' && /^listen|pg_notify\(\$1/.test(query),
+    ({ query, applicationName }) => applicationName !== 'notifier' && /^(listen|notify)/.test(query),
   )
 const swapped = { wait: 'swapped' } as const
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => `${n}`)
@@ -144,6 +144,33 @@ describe('listen', () => {
     }
     expect(heard).toEqual(numbers(20).map((n) => `added ${n}`))
     expect(gaps).toEqual([])
+  })
+
+  test('a channel that the server refuses leaves nothing behind: hand-overs go on, and it may be asked for again', async () => {
+    const { sql, gaps } = flushing({ deadlineMs: 60_000 })
+    const heard: string[] = []
+    await sql.listen('news', (payload) => heard.push(payload))
+    const refused = { code: '42601' }
+    await expect(sql.listen('', () => {})).rejects.toMatchObject(refused)
+    await expect(Promise.all([sql.listen('', () => {}), sql.listen('', () => {})])).rejects.toMatchObject(refused)
+    await expect(sql.$flush()).resolves.toMatchObject({ drained: true, stragglers: [] })
+    await notifier().notify('news', 'hello')
+    await eventually(() => expect(heard).toEqual(['hello']))
+    expect(gaps).toEqual([])
+  })
+
+  test('is refused as long as the server refuses, and then it works', async () => {
+    const { sql } = flushing()
+    await sql`select 1`
+    await pair.blue.query('create role listener login')
+    let user = 'nobody'
+    const mine = withPeriodicFlush(() => postgres(pair.url(), { max: 2, user }), { intervalMs: false })
+    made.push(mine)
+    await expect(mine.listen('news', () => {})).rejects.toMatchObject({ code: '28P01' })
+    user = 'postgres'
+    await mine.$flush()
+    await expect(mine.listen('news', () => {})).resolves.toMatchObject({ state: { pid: expect.any(Number) } })
+    await pair.blue.query('drop role listener')
   })
 
   test('a listener that throws becomes a warning and disturbs no other', async () => {

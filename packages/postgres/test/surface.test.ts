@@ -318,6 +318,13 @@ describe('members of the client alone', () => {
     await eventually(async () => expect(await server.backends()).toEqual([]))
   })
 
+  test('subscribe, once it is closed, says CLOSED and opens nothing', async () => {
+    const sql = flushing()
+    await sql.$flusher.close()
+    await expect(sql.subscribe('*', () => {})).rejects.toMatchObject({ code: 'CLOSED' })
+    expect(await server.backends()).toEqual([])
+  })
+
   test('several hosts: a client goes on with the next one', async () => {
     const { port } = new URL(server.url())
     const url = server.url().replace(/@[^/]+/, `@127.0.0.1:1,127.0.0.1:${port}`)
