@@ -1,6 +1,7 @@
 import type { Driver } from '@periodic-flush/core'
 import { type Client, noop, type Reserved } from './client.ts'
 import { Opened, openedOf, remember } from './opened.ts'
+import { reserve } from './reserve.ts'
 
 const LOST = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
 
@@ -105,12 +106,10 @@ function suspect(error: unknown): string | undefined {
 
 /** One after the other: each handshake blocks the thread for a millisecond. */
 async function warm(client: Client, count: number, signal: AbortSignal): Promise<void> {
-  // Without types to fetch, postgres.js forgets a reservation that had to open its connection.
-  if (!client.options.fetch_types) return
   const held: Reserved[] = []
   try {
     while (held.length < count && !signal.aborted) {
-      const reserved = await withAbort(client, signal, client.reserve())
+      const reserved = await withAbort(client, signal, reserve(client, noop))
       held.push(reserved)
     }
   } finally {

@@ -85,8 +85,7 @@ export class Sockets {
 
   /**
    * postgres.js cleans up after 'close', but does not hear of an error: it would reject what runs, and if that is its own
-   * query for types, nobody catches it, and the process ends. (Under TLS it hears of no error either, unless the
-   * connection was opened by a reservation that still waits.)
+   * query for types, nobody catches it, and the process ends.
    */
   #abandon(socket: Socket): void {
     socket.removeAllListeners('error')

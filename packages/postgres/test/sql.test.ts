@@ -219,6 +219,18 @@ describe('sessions', () => {
     await vi.waitFor(() => expect(sql.$flusher.stats().leases).toBe(0))
   })
 
+  test('without types to fetch, reservations open what they need, which postgres.js alone would forget', async () => {
+    const sql = flushing({ fetch_types: false, max: 3 })
+    for (let round = 0; round < 3; round += 1) {
+      const all = await Promise.all([sql.reserve(), sql.reserve(), sql.reserve()])
+      const pids = await Promise.all(all.map(async (one) => (await one`select pg_backend_pid() as pid`)[0]?.['pid']))
+      expect(new Set(pids).size).toBe(3)
+      for (const one of all) one.release()
+      await expect(sql.$flush()).resolves.toMatchObject({ drained: true, warmed: 3 })
+    }
+    expect(sql.$flusher.stats()).toMatchObject({ leases: 0 })
+  })
+
   test('unsent work moves when every connection hangs in a transaction', async () => {
     const sql = flushing({ max: 2 })
     let free = () => {}

@@ -49,7 +49,7 @@ describe.each([
     await locker.unsafe('lock table pg_catalog.pg_type in access exclusive mode')
   }
 
-  async function asking(count = 1) {
+  async function asking(count: number) {
     const text = `select count(*)::int as n from pg_stat_activity
       where state = 'active' and query like '%typarray%' and pid <> pg_backend_pid()`
     for (;;) {
@@ -83,14 +83,14 @@ describe.each([
     )
     await beginning
     await lock()
-    const waiting = codeOf(sql`select 1`)
-    await asking()
+    const waiting = Promise.all([codeOf(sql`select 1`), codeOf(sql.reserve().then((one) => one.release()))])
+    await asking(2)
     await sql.$flush(now)
     expect(await transaction).toBe('CUT')
     await locker.unsafe('rollback')
     go()
     // It was not sent yet, and so it moved to the fresh client.
-    expect(await waiting).toBe('done')
+    expect(await waiting).toEqual(['done', 'done'])
     expect(await codeOf(sql`select 1`)).toBe('done')
     expect(inside.sort()).toEqual(['CUT', 'CUT', 'CUT'])
   })
