@@ -88,7 +88,7 @@ export interface Listen {
 /** As for `listen`; the replicating client is there from the start. */
 export interface Subscribe {
   (...args: readonly unknown[]): Promise<unknown>
-  readonly sql: Client | undefined
+  readonly sql: Client
 }
 
 export const noop = (): void => {}

@@ -41,12 +41,7 @@ export class Listeners implements Hearer {
   async listen(channel: string, fn: (payload: string) => void, onlisten?: () => void): Promise<ListenHandle> {
     const listener = { fn, onlisten }
     this.#channels.add(channel, listener)
-    try {
-      if (this.#serving === undefined) await this.#start()
-    } catch (error) {
-      this.#channels.remove(channel, listener)
-      throw error
-    }
+    if (this.#serving === undefined) await this.#start()
     try {
       await this.#onEach((listening) => listening.listen(channel))
     } catch (error) {
@@ -166,7 +161,6 @@ export class Listeners implements Hearer {
       fresh = await this.#open()
     } catch {
       // Closed meanwhile.
-      old.go()
       return false
     }
     if (this.#ended) {

@@ -106,7 +106,13 @@ export class Listening {
   /** postgres.js's own way forgets its listener when it connects anew. */
   async unlisten(channel: string): Promise<unknown> {
     if (!this.forget(channel)) return
-    return this.#sql.unsafe(`unlisten "${channel.replaceAll('"', '""')}"`)
+    try {
+      return await this.#sql.unsafe(`unlisten "${channel.replaceAll('"', '""')}"`)
+    } catch (error) {
+      // A connection that has ended listens to nothing: a flush may end it meanwhile, since nobody listens any more.
+      if (this.#closing === undefined) throw error
+      return undefined
+    }
   }
 
   /** Sends the fence to everyone who listens to it on this server. */

@@ -65,8 +65,11 @@ describe('to make room', () => {
   test('a connection that is busy is left alone, and goes on to serve', async () => {
     const { client } = await opened({ max: 1 })
     await client.unsafe('select 1')
-    const running = client.unsafe('select pg_sleep(0.3), 1 as a').execute()
+    const [{ pid } = {}] = (await client.unsafe('select pg_backend_pid() as pid')) as { pid?: number }[]
+    const running = client.unsafe('select pg_sleep(1), 1 as a').execute()
+    await eventually(async () => expect(await server.backends()).toMatchObject([{ pid, state: 'active' }]))
     await shrink(client, 1)
+    expect((await server.backends()).map((backend) => backend.pid)).toEqual([pid])
     expect(await running).toMatchObject([{ a: 1 }])
     expect(await client.unsafe('select 2 as a')).toMatchObject([{ a: 2 }])
     expect(await server.backends()).toHaveLength(1)

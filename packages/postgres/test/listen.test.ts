@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { FlusherEvents, Options } from '@periodic-flush/core'
-import { type FailoverPair, failoverPair, gate } from '@periodic-flush/testing'
+import { type FailoverPair, failoverPair, gate, startPostgres, startPostgresStandby } from '@periodic-flush/testing'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { withPeriodicFlush } from '../src/index.ts'
@@ -159,18 +159,28 @@ describe('listen', () => {
     expect(gaps).toEqual([])
   })
 
-  test('is refused as long as the server refuses, and then it works', async () => {
-    const { sql } = flushing()
-    await sql`select 1`
-    await pair.blue.query('create role listener login')
-    let user = 'nobody'
-    const mine = withPeriodicFlush(() => postgres(pair.url(), { max: 2, user }), { intervalMs: false })
-    made.push(mine)
-    await expect(mine.listen('news', () => {})).rejects.toMatchObject({ code: '28P01' })
-    user = 'postgres'
-    await mine.$flush()
-    await expect(mine.listen('news', () => {})).resolves.toMatchObject({ state: { pid: expect.any(Number) } })
-    await pair.blue.query('drop role listener')
+  test('the last one may end it in the very moment of a flush', async () => {
+    const { sql } = flushing({ check: false })
+    for (let round = 0; round < 30; round += 1) {
+      const { unlisten } = await sql.listen('news', () => {})
+      await Promise.all([unlisten(), sql.$flush(swapped)])
+    }
+    await eventually(() => expect(sql.$flusher.stats()).toMatchObject({ leases: 0, retiring: [] }))
+  })
+
+  test('is refused as long as the server refuses, and works from then on', async () => {
+    await using primary = await startPostgres()
+    await using standby = await startPostgresStandby(primary)
+    const { sql } = flushing({}, () => standby.url())
+    const heard: string[] = []
+    const listen = () => sql.listen('news', (payload) => heard.push(payload))
+    await expect(listen()).rejects.toMatchObject({ code: '25006' })
+    await standby.promote()
+    await listen()
+    await sql.$flush()
+    await sql.notify('news', 'hello')
+    await eventually(() => expect(heard).toEqual(['hello']))
+    await sql.$flusher.close()
   })
 
   test('a listener that throws becomes a warning and disturbs no other', async () => {
@@ -178,6 +188,9 @@ describe('listen', () => {
     const warning = new Promise((resolve) => process.once('warning', resolve))
     await sql.listen('news', () => {
       throw new Error('a bug of the listener')
+    })
+    await sql.listen('news', () => {
+      throw 7
     })
     const heard: string[] = []
     await sql.listen('news', (payload) => heard.push(payload))

@@ -433,6 +433,24 @@ describe('state that the driver keeps', () => {
     reserved.release()
   })
 
+  test('an array that was made on a client that never connected is one on the client that the query runs on', async () => {
+    const sql = flushing({}, { check: false })
+    await sql`select 1`
+    await sql.$flush()
+    const list = sql.array([1, 2], 23)
+    await sql.$flush()
+    expect(await sql`select ${list} as a`).toMatchObject([{ a: [1, 2] }])
+  })
+
+  test('what was written into the options is there when the client is closed', async () => {
+    const sql = flushing()
+    await sql`select 1`
+    await sql.$flush()
+    sql.options.parsers[23] = Number
+    await sql.$flusher.close()
+    expect(sql.options.parsers[23]).toBe(Number)
+  })
+
   test('parsers that were deleted on the facade are gone for later clients, and other options cannot be written', async () => {
     const sql = flushing()
     const { parsers } = sql.options

@@ -1,8 +1,35 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import postgres, { type Sql } from 'postgres'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { selfSigned } from '../../../test/certificate.ts'
 import { withPeriodicFlush } from '../src/index.ts'
+
+test('a socket of the user’s own that arrives after the cut is dropped', async () => {
+  await using server = await startPostgres()
+  const { hostname, port } = new URL(server.url())
+  let arrive = () => {}
+  const arriving = new Promise<void>((resolve) => {
+    arrive = resolve
+  })
+  const sockets: Socket[] = []
+  const made = vi.fn(async () => {
+    await arriving
+    const socket = connect(Number(port), hostname)
+    sockets.push(socket)
+    await once(socket, 'connect')
+    return socket
+  })
+  const sql = withPeriodicFlush(() => postgres(server.url(), { socket: made } as never), { intervalMs: false })
+  const waiting = codeOf(sql`select 1`)
+  await vi.waitFor(() => expect(made).toHaveBeenCalled())
+  await sql.$flusher.close({ deadlineMs: 0 })
+  expect(await waiting).toBe('CUT')
+  arrive()
+  await vi.waitFor(() => expect(sockets).toMatchObject([{ destroyed: true }]))
+  expect(await server.backends()).toEqual([])
+})
 
 // A new connection asks for the array types first. Where that query is made to fail, postgres.js has nobody catch it, and
 // the process ends; so does it when ROLLBACK is written to a socket that is gone. The runner fails on either.
