@@ -51,7 +51,7 @@ describe.each([
 
   const ssl = tls ? ('require' as const) : false
   const flushing = () =>
-    withPeriodicFlush(() => postgres(server.url(), { max: 3, ssl, onnotice: () => {} }), {
+    withPeriodicFlush(() => postgres(server.url(), { max: 4, ssl, onnotice: () => {} }), {
       intervalMs: false,
       check: false,
     })
@@ -109,11 +109,24 @@ describe.each([
       }),
     )
     await beginning
+    // This one ends long after its connection is gone.
+    const late = codeOf(
+      sql.begin(async (tx) => {
+        await tx`select 1`
+        await gate
+      }),
+    )
+    await vi.waitFor(async () =>
+      expect((await server.backends()).map(({ state }) => state)).toEqual([
+        'idle in transaction',
+        'idle in transaction',
+      ]),
+    )
     await lock()
     const waiting = Promise.all([codeOf(sql`select 1`), codeOf(sql.reserve().then((one) => one.release()))])
     await asking(2)
     await sql.$flush(now)
-    expect(await transaction).toBe('CUT')
+    expect([await transaction, await late]).toEqual(['CUT', 'CUT'])
     await locker.unsafe('rollback')
     go()
     // It was not sent yet, and so it moved to the fresh client.
