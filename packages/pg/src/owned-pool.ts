@@ -26,6 +26,8 @@ export interface PgPoolClient {
 /** What such a pool was told. */
 export interface PgPoolOptions {
   readonly max: number
+  /** How long a caller waits for a connection; 0 or undefined: for ever. */
+  readonly connectionTimeoutMillis?: number | undefined
   /** In `pg` also one that is ready to connect; the types know only the function. */
   stream?: unknown
 }
