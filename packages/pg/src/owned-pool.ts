@@ -36,7 +36,7 @@ type Streams = (config?: unknown) => Duplex | undefined
 
 /** The client class of a pool; every pool has it, though its types do not tell. */
 interface WithClient {
-  readonly Client: new (config: object) => { readonly host?: string; readonly port: number }
+  readonly Client: new (config: object) => { readonly host: string; readonly port: number }
 }
 
 /** Whether something is a pool of node-postgres. */
@@ -160,6 +160,6 @@ export class OwnedPool {
     const { Client } = this.pool as PgPool & WithClient
     // It only resolves its options; without a stream of its own it would seem to be one more connection.
     const { host, port } = new Client({ ...this.told, stream: new Socket() })
-    return host === undefined || host.startsWith('/') ? [] : [{ host, port }]
+    return host.startsWith('/') ? [] : [{ host, port }]
   }
 }

@@ -1,9 +1,9 @@
-import { type FailoverPair, failoverPair, type MariadbServer } from '@periodic-flush/testing'
+import { type FailoverPair, failoverPair, gate, type MariadbServer } from '@periodic-flush/testing'
 import { PrismaMariaDb } from '@prisma/adapter-mariadb'
-import type { SqlDriverAdapter, SqlQueryable } from '@prisma/driver-adapter-utils'
+import type { SqlDriverAdapter, SqlDriverAdapterFactory, SqlQueryable } from '@prisma/driver-adapter-utils'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
-import { flushingAdapter } from '../src/index.ts'
+import { type Flushable, flushingAdapter } from '../src/index.ts'
 
 const ask = async (of: SqlQueryable, sql: string): Promise<unknown> =>
   (await of.queryRaw({ sql, args: [], argTypes: [] })).rows[0]?.[0]
@@ -30,7 +30,10 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
 
   async function flushing(connectionLimit: number, options: Parameters<typeof flushingAdapter>[1] = {}) {
     const url = `${pair.url()}?connectionLimit=${connectionLimit}`
-    const factory = flushingAdapter(() => new PrismaMariaDb(url), { intervalMs: false, ...options })
+    return connected(flushingAdapter(() => new PrismaMariaDb(url), { intervalMs: false, ...options }))
+  }
+
+  async function connected(factory: SqlDriverAdapterFactory & Flushable) {
     const adapter: SqlDriverAdapter = await factory.connect()
     disposals.push(() => factory.$flusher.close({ deadlineMs: 0 }))
     return { factory, adapter }
@@ -86,18 +89,35 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     await expect.poll(backends, { timeout: 20_000 }).toBe(1)
   })
 
-  test('what was still being tried out when a flush came keeps its connection alone as soon as it has it', async () => {
-    const { factory, adapter } = await flushing(3, { deadlineMs: 20 })
+  test('what is still being tried out when a flush comes keeps its connection alone as soon as it has it', async () => {
+    await using stalling = await gate(pair.blue)
+    let { port } = stalling
+    const url = () => {
+      const at = new URL(pair.url())
+      at.hostname = '127.0.0.1'
+      at.port = String(port)
+      return `${at.href}?connectionLimit=3&pingTimeout=60000`
+    }
+    const { factory, adapter } = await connected(flushingAdapter(() => new PrismaMariaDb(url()), { intervalMs: false }))
+    // What was given back, or lost, is not taken for what is in use.
+    await Promise.all([1, 2, 3].map(() => idOf(adapter)))
+    const doomed = await adapter.startTransaction()
+    await pair.blue.query(`kill connection ${await idOf(doomed)}`)
+    await doomed.rollback().catch(() => {})
     await expect.poll(backends, { timeout: 20_000 }).toBe(3)
     // The connector pings a connection that was idle for half a second before it hands it out.
     const { now } = Date
     vi.spyOn(Date, 'now').mockImplementation(() => now() + 1_000)
+    await stalling.stall()
     const beginning = adapter.startTransaction()
-    const flushed = factory.$flush()
+    port = pair.port
+    await factory.$flush(swapped)
+    await expect.poll(backends, { timeout: 20_000 }).toBe(6)
+    await stalling.resume()
     const tx = await beginning
-    expect(await flushed).toMatchObject({ drained: false })
     await expect.poll(backends, { timeout: 20_000 }).toBe(4)
     await tx.commit()
+    await expect.poll(() => factory.$flusher.stats().retiring).toEqual([])
   })
 
   test('tells where it is connected: a transaction on a server that was left is cut at its deadline', async () => {
