@@ -14,6 +14,7 @@ export interface MariadbConnection {
   readonly socket?: Socket
   readonly opts?: { readonly host?: string; readonly port?: number; readonly socketPath?: string }
   destroy(): void
+  once(event: 'end', listener: () => void): unknown
 }
 
 /** Whether something is a pool of the mariadb connector. */
@@ -102,11 +103,14 @@ export class WatchedMariadbPool {
     const { socket, opts } = connection
     if (socket === undefined || this.#sockets.has(connection)) return
     this.#sockets.set(connection, socket)
-    socket.once('close', () => {
+    const closed = () => {
       this.#sockets.delete(connection)
       this.#busy.delete(connection)
       for (const resolve of this.#closings.splice(0)) resolve()
-    })
+    }
+    socket.once('close', closed)
+    // Of a connection that is lost, the connector takes all listeners off its socket.
+    connection.once('end', closed)
     if (!opts?.socketPath && opts?.host !== undefined && opts.port !== undefined) {
       this.#endpoints = [{ host: opts.host, port: opts.port }]
     }

@@ -18,6 +18,7 @@ const swapped = { wait: 'swapped' } as const
 describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
   let pair: FailoverPair<MariadbServer>
   const disposals: (() => Promise<void>)[] = []
+  const failures: unknown[] = []
   beforeAll(async () => {
     pair = await failoverPair({ engine: 'mariadb', database: 'app', name: 'prisma.periodic-flush.test' })
   })
@@ -25,6 +26,7 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
   afterEach(async () => {
     vi.restoreAllMocks()
     await Promise.all(disposals.splice(0).map((dispose) => dispose()))
+    expect(failures.splice(0)).toEqual([])
   })
   afterAll(() => pair.stop())
 
@@ -35,6 +37,7 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
 
   async function connected(factory: SqlDriverAdapterFactory & Flushable) {
     const adapter: SqlDriverAdapter = await factory.connect()
+    factory.$flusher.on('failed', (failure) => failures.push(failure))
     disposals.push(() => factory.$flusher.close({ deadlineMs: 0 }))
     return { factory, adapter }
   }
@@ -143,6 +146,17 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     }
     await tx.rollback().catch(() => {})
     await pair.blue.killBackends()
+  })
+
+  test('is done only when its sockets are closed, and so is its end', async () => {
+    const before = openSockets()
+    const { factory, adapter } = await flushing(3)
+    const tx = await adapter.startTransaction()
+    await factory.$flush(swapped)
+    await tx.commit()
+    await expect.poll(() => factory.$flusher.stats().retiring).toEqual([])
+    await factory.$flusher.close()
+    expect(openSockets()).toBe(before)
   })
 
   test('tells a name watch where it is told to connect', async () => {
