@@ -182,6 +182,23 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     await on.pair.blue.killBackends()
   })
 
+  test('a statement that is cut before it had a connection disturbs nobody either', async () => {
+    const pool = on.callback({ connectionLimit: 2, connectTimeout: 60_000 })
+    await on.pair.blue.freeze()
+    try {
+      pool.query('select 1')
+      const neighbour = pool
+        .promise()
+        .query('select 2')
+        .catch((error: unknown) => error)
+      on.pair.moveTo('green')
+      await expect(pool.$flush(now)).resolves.toMatchObject({ cut: 2, drained: true })
+      expect(await neighbour).toMatchObject({ code: 'CUT' })
+    } finally {
+      await on.pair.blue.thaw()
+    }
+  })
+
   test('errors of the pool itself come later, as natively', async () => {
     const pool = on.callback()
     await called((done) => pool.end(done))

@@ -57,7 +57,7 @@ export class WatchedMariadbPool {
   }
 
   get connections(): number {
-    return Math.max(this.#sockets.size, this.#pool.totalConnections())
+    return this.#pool.totalConnections()
   }
 
   /** Undefined while none is known. */

@@ -1,3 +1,4 @@
+import type { Trigger, Watched } from '@periodic-flush/core'
 import { type FailoverPair, failoverPair, gate, type MariadbServer } from '@periodic-flush/testing'
 import { PrismaMariaDb } from '@prisma/adapter-mariadb'
 import type { SqlDriverAdapter, SqlDriverAdapterFactory, SqlQueryable } from '@prisma/driver-adapter-utils'
@@ -112,12 +113,16 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     const { now } = Date
     vi.spyOn(Date, 'now').mockImplementation(() => now() + 1_000)
     await stalling.stall()
+    // Documented by mariadb, and shown by its adapter.
+    const old = Reflect.apply(Reflect.get(adapter, 'underlyingDriver'), adapter, []) as { readonly closed: boolean }
     const beginning = adapter.startTransaction()
     port = pair.port
     await factory.$flush(swapped)
-    await expect.poll(backends, { timeout: 20_000 }).toBe(6)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(old.closed).toBe(false)
     await stalling.resume()
     const tx = await beginning
+    expect(old.closed).toBe(true)
     await expect.poll(backends, { timeout: 20_000 }).toBe(4)
     await tx.commit()
     await expect.poll(() => factory.$flusher.stats().retiring).toEqual([])
@@ -159,17 +164,21 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     expect(openSockets()).toBe(before)
   })
 
-  test('tells a name watch where it is told to connect', async () => {
-    let endpoints: () => readonly unknown[] = () => []
-    const watcher = {
+  test('tells a name watch where it is told to connect, and where it is as soon as it knows', async () => {
+    let told: Pick<Watched, 'endpoints' | 'peers'> | undefined
+    const watcher: Trigger = {
       name: 'watcher',
-      start(watched: { endpoints(): readonly unknown[] }) {
-        endpoints = () => watched.endpoints()
+      start(watched) {
+        told = watched
         return () => {}
       },
     }
-    const { adapter } = await flushing(2, { triggers: [watcher] })
+    const { factory, adapter } = await flushing(1, { triggers: [watcher] })
+    // Its only connection was made before anybody could listen: not the same as none.
+    expect(told?.peers()).toBeUndefined()
+    expect(factory.$flusher.stats().connections).toBe(1)
     await ask(adapter, 'select 1')
-    expect(endpoints()).toEqual([{ host: 'prisma.periodic-flush.test', port: pair.port }])
+    expect(told?.peers()).toEqual([`127.0.0.1:${pair.port}`])
+    expect(told?.endpoints()).toEqual([{ host: 'prisma.periodic-flush.test', port: pair.port }])
   })
 })
