@@ -133,6 +133,8 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     const { factory, adapter } = await flushing(2, { deadlineMs: 50 })
     const tx = await adapter.startTransaction()
     expect(factory.$flusher.stats().peers).toEqual([`127.0.0.1:${pair.port}`])
+    const driver: () => { activeConnections(): number } = Reflect.get(adapter, 'underlyingDriver')
+    const old = driver.call(adapter)
     const sleeping = ask(tx, 'select sleep(61)').catch((error: unknown) => error)
     await expect
       .poll(async () => (await pair.blue.backends()).some(({ query }) => query.includes('sleep(61)')))
@@ -144,6 +146,8 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
       expect(report).toMatchObject({ moved: true, cut: 1, drained: true })
       expect(await sleeping).toMatchObject({ code: 'CUT' })
       expect(await ask(adapter, 'select @@bind_address')).toBe(pair.green.host)
+      // The connector knows that they are gone: it counts none as in use.
+      await expect.poll(() => old.activeConnections()).toBe(0)
       // The sockets are dropped, though the server says nothing.
       await expect.poll(openSockets).toBeLessThanOrEqual(before + 2)
     } finally {
