@@ -340,9 +340,16 @@ export class Rotator<Client> {
   async #drainedEnough(): Promise<void> {
     for (;;) {
       const draining = [...this.#retirements].filter(([generation]) => !generation.kept)
-      if (draining.length < DRAINING_AT_ONCE) return
+      const crowded = draining.some(([, { peers }]) => this.#crowds(peers))
+      if (draining.length < DRAINING_AT_ONCE && !crowded) return
       await Promise.race(draining.map(([, retirement]) => retirement.settled))
     }
+  }
+
+  /** Whether what drains there would come on top of the current client and a fresh one that fill themselves at once. */
+  #crowds(peers: readonly string[]): boolean {
+    const current = this.#current
+    return current !== undefined && this.#driver.eager?.(current.client) === true && shareServer(peers, current.peers)
   }
 
   /** Opens the first generation; undefined where the driver takes its time. It is not checked: its user will. */
