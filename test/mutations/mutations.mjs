@@ -27,7 +27,7 @@ export const mutations = [
   {
     what: 'let any number of generations drain',
     file: 'retirements.ts',
-    from: 'if (draining.length < DRAINING_AT_ONCE) return',
+    from: 'if (draining.length < DRAINING_AT_ONCE && !crowded) return',
     to: 'return',
   },
   {

@@ -33,7 +33,7 @@ export interface Driver<Client> {
 
   /**
    * True where a client connects as soon as it is opened. A timed flush of such a client that nobody uses is left to its
-   * next use.
+   * next use, and a flush waits for the generation that drains on the same server: until it is gone, or kept.
    */
   eager?(client: Client): boolean
 

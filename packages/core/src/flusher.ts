@@ -99,8 +99,11 @@ export class Flusher<Client> {
     this.#rotator.acquire(holder, caller, options)
   }
 
-  /** Runs `work` on a lease of its own. Rejects with CUT as soon as the client is cut, whatever `work` does then. */
-  run<T>(kind: LeaseKind, work: (client: Client) => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` on a lease of its own. Rejects with CUT as soon as the client is cut, whatever `work` does then, and as
+   * `acquire` does where none is to be had.
+   */
+  run<T>(kind: LeaseKind, work: (client: Client) => Promise<T>, options?: AcquireOptions): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const holder: Holder = { kind, cut: reject }
       const start = (lease: Lease<Client>) => {
@@ -125,7 +128,7 @@ export class Flusher<Client> {
       }
       const lease = this.tryAcquire(holder)
       if (lease !== undefined) start(lease)
-      else this.acquireFor(holder, { start, fail: reject })
+      else this.acquireFor(holder, { start, fail: reject }, options)
     })
   }
 

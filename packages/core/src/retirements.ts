@@ -58,11 +58,12 @@ export class Retirements<Client> {
     this.#all.get(generation)?.tidy()
   }
 
-  /** Resolves when fewer drain than may at once; kept ones do not count. */
-  async drainedEnough(): Promise<void> {
+  /** Resolves when fewer drain than may at once, and none that `crowds`; kept ones do not count. */
+  async drainedEnough(crowds: (peers: readonly string[]) => boolean): Promise<void> {
     for (;;) {
       const draining = [...this.#all].filter(([generation]) => !generation.kept)
-      if (draining.length < DRAINING_AT_ONCE) return
+      const crowded = draining.some(([, { peers }]) => crowds(peers))
+      if (draining.length < DRAINING_AT_ONCE && !crowded) return
       await Promise.race(draining.map(([, retirement]) => retirement.settled))
     }
   }

@@ -1,9 +1,10 @@
 import { shareServer } from './address.ts'
 import { Admission } from './admission.ts'
 import type { Clock } from './clock.ts'
+import { withoutCredentials } from './credentials.ts'
 import type { Driver } from './driver.ts'
 import { Due } from './due.ts'
-import { closedError, withoutCredentials } from './errors.ts'
+import { closedError } from './errors.ts'
 import { type Events, type FailedStep, type FlusherEvents, traceFlush } from './events.ts'
 import { FirstOpening } from './first-opening.ts'
 import { type FlushReport, reportAtSwap } from './flush-report.ts'
@@ -204,7 +205,7 @@ export class Rotator<Client> {
 
   async #flush(turn: Turn, swapped: (report: FlushReport) => void): Promise<FlushReport> {
     try {
-      await this.#retirements.drainedEnough()
+      await this.#retirements.drainedEnough((peers) => this.#crowds(peers))
       // A lazy one has nothing to replace yet. Asked again, since another opening may have begun while this one was told.
       while (this.#first.pending && !turn.request.lazy) await this.#first.settle(turn.request.hold)
     } catch (error) {
@@ -296,6 +297,12 @@ export class Rotator<Client> {
     } catch (error) {
       this.#failed('discard', 'close', error)
     }
+  }
+
+  /** Whether what drains there would come on top of the current client and a fresh one that fill themselves at once. */
+  #crowds(peers: readonly string[]): boolean {
+    const current = this.#current
+    return current !== undefined && this.#driver.eager?.(current.client) === true && shareServer(peers, current.peers)
   }
 
   /** Opens the first generation; undefined where the driver takes its time. It is not checked: its user will. */

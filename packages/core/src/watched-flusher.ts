@@ -1,5 +1,5 @@
+import { withoutCredentials } from './credentials.ts'
 import type { Driver } from './driver.ts'
-import { withoutCredentials } from './errors.ts'
 import type { Events } from './events.ts'
 import { requestOf } from './flush-request.ts'
 import type { ResolvedOptions } from './options.ts'
