@@ -58,7 +58,10 @@ export interface Driver<Client> {
   /** Leaves the client with `count` open, idle connections; opens what is missing one after the other. */
   warm?(client: Client, count: number, signal: AbortSignal): Promise<void>
 
-  /** Closes up to `count` idle connections of a client that goes on serving; resolves when they are closed. */
+  /**
+   * Closes up to `count` idle connections of a client that goes on serving; resolves when they are closed. Where it closes
+   * none though one is idle, the connection that checks a fresh client comes on top.
+   */
   shrink?(client: Client, count: number): Promise<void>
 
   /**

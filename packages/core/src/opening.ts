@@ -26,7 +26,7 @@ const codes: Partial<Record<FailedStep, ErrorCode>> = { open: 'OPEN_FAILED', che
  * Opens and checks one fresh client, bounded by `checkTimeoutMs` in all; the wait for room before that, and each step
  * after it, are bounded by as much again.
  *
- * Nobody waits for a step whose time is over: its signal aborts, and a client that arrives late is closed.
+ * Nobody waits for a step whose time is over: its signal aborts, and a client that arrives late is handed back.
  */
 export class Opening<Client> {
   readonly #driver: Driver<Client>
@@ -78,7 +78,8 @@ export class Opening<Client> {
     }
   }
 
-  async open(): Promise<Client> {
+  /** @param arrivedLate gets a client that comes when its time is over. */
+  async open(arrivedLate: (client: Client) => void): Promise<Client> {
     this.#arm()
     let opened: Promise<Client> | undefined
     try {
@@ -88,7 +89,7 @@ export class Opening<Client> {
       })
     } catch (error) {
       // It may have arrived in the very moment in which its time was over: nobody else knows of it.
-      opened?.then((client) => this.#driver.close(client)).catch(() => {})
+      opened?.then(arrivedLate, () => {})
       throw error
     }
   }

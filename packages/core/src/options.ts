@@ -27,7 +27,10 @@ export interface Options<Client = unknown> {
   readonly check?: boolean | ((client: Client, signal: AbortSignal) => unknown)
   /** `'writable'` refuses a fresh client that reached a read-only server. Default `'any'`. */
   readonly require?: 'any' | 'writable'
-  /** Bounds opening and checking a fresh client, from 1. Default 5 000. */
+  /**
+   * Bounds opening and checking a fresh client, and how long a flush waits for a first client that is still being opened;
+   * from 1. Default 5 000.
+   */
   readonly checkTimeoutMs?: number
   /** Connections beyond the client's own limit while two generations overlap, from 1. Default 1. */
   readonly overlap?: number
