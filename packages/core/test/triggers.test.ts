@@ -315,10 +315,10 @@ test('a request that is none is refused where the trigger makes it, also while i
   await flusher.run('query', async () => {})
   expect(refusals).toEqual([
     'Expected the request of a trigger to be an object, got undefined',
-    'Expected `reason` to be a non-empty string, got undefined',
-    "Expected `reason` to be a non-empty string, got ''",
+    'Expected `reason` to be a non-empty string, and none with credentials, got undefined',
+    "Expected `reason` to be a non-empty string, and none with credentials, got ''",
     'Expected `abandoned` to be a boolean, got 1',
-    "Expected `gone` to be an array of addresses, got '10.0.0.1'",
+    'Expected `gone` to be an array of addresses, got a string of 8 characters',
   ])
 })
 
