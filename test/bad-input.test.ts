@@ -1,178 +1,183 @@
-import {
-  createFlusher,
-  type Driver,
-  failover,
-  flushAll,
-  nameMoved,
-  signal,
-  startPeriodicFlush,
-} from '@periodic-flush/core'
-import { withPeriodicFlush as drizzleMysql2 } from '@periodic-flush/drizzle/mysql2'
-import { withPeriodicFlush as drizzleNodePostgres } from '@periodic-flush/drizzle/node-postgres'
-import { withPeriodicFlush as drizzlePostgresJs } from '@periodic-flush/drizzle/postgres-js'
-import { natsTrigger } from '@periodic-flush/fleet/nats'
-import { postgresTrigger } from '@periodic-flush/fleet/postgres'
-import { redisTrigger } from '@periodic-flush/fleet/redis'
-import { withPeriodicFlush as mysql2 } from '@periodic-flush/mysql2'
-import { withPeriodicFlush as pg } from '@periodic-flush/pg'
-import { withPeriodicFlush as postgresJs } from '@periodic-flush/postgres'
-import { flushingAdapter, withPeriodicFlush as prisma } from '@periodic-flush/prisma'
-import {
-  failoverPair,
-  gate,
-  movableName,
-  startMariadb,
-  startPostgres,
-  startPostgresStandby,
-} from '@periodic-flush/testing'
+import { inspect } from 'node:util'
+import type { Watched } from '@periodic-flush/core'
+import { failoverPair, gate, movableName, startMariadb } from '@periodic-flush/testing'
 import fc from 'fast-check'
-import { createPool } from 'mysql2/promise'
-import { Pool } from 'pg'
-import postgres from 'postgres'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { visit } from '../packages/doctor/test/doctor.ts'
+import type { Case } from './bad-input/case.ts'
+import { clientCases, prismaFlusher } from './bad-input/clients.ts'
+import { coreCases, flusher, periodic, watched } from './bad-input/core.ts'
+import { type Entry, exportedEntries, methodEntries } from './bad-input/entries.ts'
+import { fleetCases } from './bad-input/fleet.ts'
+import { held, removeFolder } from './bad-input/held.ts'
+import { handleCases, type Stage, startCases } from './bad-input/servers.ts'
+import { harmless, realised, SECRET } from './bad-input/values.ts'
+import { mariadbInstalled } from './mariadb-installed.ts'
 
-const seed = Number(process.env['PERIODIC_FLUSH_SEED'] ?? Date.now() % 2 ** 31)
-const SECRET = 's3cr3t-s3cr3t'
-const url = `postgres://me:${SECRET}@127.0.0.1:1/app`
+const { PERIODIC_FLUSH_SEED, PERIODIC_FLUSH_RUNS } = process.env
+/** With every other test, the same input each time; the deep form looks for more. */
+const seed = Number(PERIODIC_FLUSH_SEED ?? (PERIODIC_FLUSH_RUNS === undefined ? 1 : Date.now() % 2 ** 31))
+const numRuns = Math.min(Number(PERIODIC_FLUSH_RUNS ?? 60), 10_000)
 
-/** Anything but what is absent: no function of ours takes it for an object with options or for a client. */
-const odd = fc.oneof(
-  fc.constant(null),
-  fc.boolean(),
-  fc.integer(),
-  fc.double(),
-  fc.bigInt(),
-  fc.string(),
-  fc.constant(url),
-  fc.constant(Symbol('odd')),
-  fc.constant([]),
-  fc.array(fc.constant(url), { minLength: 1 }),
-)
-/** What looks like options and is none. */
-const oddOptions = fc.oneof(
-  odd,
-  fc.constantFrom('intervalms', 'url', '__proto__x', 'constructor').map((key) => ({ [key]: url })),
-)
-/** What looks like a client and is none. */
-const oddClient = fc.oneof(
-  odd,
-  fc.constant(undefined),
-  fc.constant({ url }),
-  fc.constant(() => url),
-)
+let stage: Stage | undefined
+let seen: Watched
 
-/** An option of the right name with a value of the wrong type or out of range. */
-const oddFlusherOptions = fc.oneof(
-  oddOptions,
-  fc
-    .tuple(
-      fc.constantFrom('intervalMs', 'jitter', 'deadlineMs', 'checkTimeoutMs', 'maxAgeMs', 'minGapMs'),
-      fc.constantFrom(null, '1', url, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, {}, [], 1n, true),
-    )
-    .map(([option, value]) => ({ [option]: value })),
-  fc
-    .tuple(
-      fc.constantFrom('onDeadline', 'check', 'require', 'triggers', 'name'),
-      fc.constantFrom(null, 1, Number.NaN, {}, [null], [url], 1n),
-    )
-    .map(([option, value]) => ({ [option]: value })),
-)
-
-const driver: Driver<object> = {
-  name: 'none',
-  open: () => ({}),
-  check: async () => {},
-  close: async () => {},
-  cut: () => {},
-}
-const newPool = () => new Pool({ connectionString: url })
-const newMysqlPool = () => createPool({ host: '127.0.0.1', port: 1, user: 'me', password: SECRET })
-const newSql = () => postgres(url)
-const flusher = createFlusher(driver, { intervalMs: false })
-
-afterAll(() => flusher.close())
-
-type Call = (...given: never[]) => unknown
-const cases: [string, Call, fc.Arbitrary<unknown>[]][] = [
-  ['core: createFlusher(driver, odd)', (options) => createFlusher(driver, options), [oddFlusherOptions]],
-  ['core: createFlusher(odd)', (given) => createFlusher(given), [oddClient]],
-  ['core: flush', (options) => flusher.flush(options), [oddOptions]],
-  ['core: hold', (options) => flusher.hold(options), [oddOptions]],
-  ['core: close', (options) => createFlusher(driver).close(options), [oddOptions]],
-  ['core: on(odd)', (event) => flusher.on(event, () => {}), [oddClient]],
-  ['core: on(event, odd)', (listener) => flusher.on('swap', listener), [odd]],
-  [
-    'core: flushAll(odd)',
-    (targets) => flushAll(targets),
-    [odd.filter((value) => !Array.isArray(value) || value.length > 0)],
-  ],
-  ['core: flushAll([], odd)', (options) => flushAll([], options), [oddOptions]],
-  ['core: startPeriodicFlush', (options) => startPeriodicFlush(options), [oddOptions]],
-  [
-    'core: startPeriodicFlush({ targets })',
-    (targets) => startPeriodicFlush({ targets }),
-    [fc.constantFrom(null, 1, url, [url], [{}])],
-  ],
-  ['core: nameMoved', (options) => nameMoved(options), [oddOptions]],
-  ['core: signal', (name) => signal(name), [oddClient]],
-  ['pg: (odd)', (factory) => pg(factory), [oddClient]],
-  ['pg: (factory, odd)', (options) => pg(newPool, options), [oddFlusherOptions]],
-  ['mysql2: (odd)', (factory) => mysql2(factory), [oddClient]],
-  ['mysql2: (factory, odd)', (options) => mysql2(newMysqlPool, options), [oddFlusherOptions]],
-  ['postgres: (odd)', (factory) => postgresJs(factory), [oddClient]],
-  ['postgres: (factory, odd)', (options) => postgresJs(newSql, options), [oddFlusherOptions]],
-  ['drizzle/node-postgres: (odd, odd)', (factory, db) => drizzleNodePostgres(factory, db), [oddClient, oddClient]],
-  ['drizzle/postgres-js: (odd, odd)', (factory, db) => drizzlePostgresJs(factory, db), [oddClient, oddClient]],
-  ['drizzle/mysql2: (odd, odd)', (factory, db) => drizzleMysql2(factory, db), [oddClient, oddClient]],
-  ['prisma: (odd, {})', (client) => prisma(client, {}), [odd.filter((value) => value !== undefined)]],
-  ['prisma: flushingAdapter', (factory) => flushingAdapter(factory), [oddClient]],
-  ['fleet: natsTrigger', (client) => natsTrigger(client), [oddClient]],
-  ['fleet: redisTrigger', (client) => redisTrigger(client), [oddClient]],
-  ['fleet: postgresTrigger', (client) => postgresTrigger(client), [oddClient]],
-  ['testing: startPostgres', (options) => startPostgres(options), [oddOptions]],
-  ['testing: startMariadb', (options) => startMariadb(options), [oddOptions]],
-  ['testing: failoverPair', (options) => failoverPair(options), [oddOptions]],
-  ['testing: startPostgresStandby', (primary) => startPostgresStandby(primary), [oddClient]],
-  ['testing: gate', (target) => gate(target), [oddClient]],
-  ['testing: movableName', (name, address) => movableName(name, address), [odd, odd]],
+const cases: readonly Case[] = [
+  ...coreCases(() => seen),
+  ...clientCases,
+  ...fleetCases,
+  ...startCases,
+  ...handleCases(() => started()).filter(({ of }) => mariadbInstalled || !of.startsWith('MariadbServer')),
 ]
 
-test.each(cases)('%s answers odd input with a clear error, at once, and leaves nothing', async (_, call, given) => {
-  console.log(`PERIODIC_FLUSH_SEED=${seed}`)
-  const run = call as (...given: readonly unknown[]) => unknown
+/** They take no argument, are no functions, or are an error's class. */
+const takeNothing: readonly Entry[] = [
+  ...(['defaults', 'nonEmptyString', 'PeriodicFlushError', 'failover', 'statsOfAll'] as const).map(
+    (name): Entry => `core: ${name}`,
+  ),
+  'testing: TestingError',
+  'testing: mariadbAvailable',
+  ...(['current', 'stats', 'pause', 'resume'] as const).flatMap((name): Entry[] => [
+    `$flusher: ${name}`,
+    `prisma $flusher: ${name}`,
+  ]),
+  // For the adapter alone.
+  'prisma $flusher: begin',
+  'prisma $flusher: end',
+  'startPeriodicFlush: flush',
+  'startPeriodicFlush: stop',
+  'watched: endpoints',
+  'watched: peers',
+  'watched: random',
+  'watched: writable',
+  ...(['PostgresServer', 'MariadbServer'] as const).flatMap((server) =>
+    (['freeze', 'thaw', 'stop'] as const).map((name): Entry => `${server}: ${name}`),
+  ),
+  'PostgresServer: promote',
+  'FailoverPair: stop',
+  ...(['accept', 'refuse', 'hang', 'stall', 'resume', 'reset', 'close'] as const).map((name): Entry => `Gate: ${name}`),
+  'MovableName: hang',
+  'MovableName: restore',
+]
+
+function started(): Stage {
+  if (stage === undefined) throw new Error('The servers have not been started')
+  return stage
+}
+
+beforeAll(async () => {
+  console.log(`bad input: ${numRuns} runs each, PERIODIC_FLUSH_SEED=${seed}`)
+  seen = await watched()
+  const pair = await failoverPair({ name: 'pair.bad-input.test' })
+  const mariadb = mariadbInstalled ? await startMariadb() : undefined
+  stage = { pair, mariadb, gate: await gate(pair.blue), name: movableName('bad-input.test', '127.0.0.1') }
+})
+
+afterAll(async () => {
+  stage?.name.restore()
+  await Promise.all([flusher.close(), stage?.gate.close(), stage?.pair.stop(), stage?.mariadb?.stop()])
+  await removeFolder()
+})
+
+test('every function that a package exports, and every method of what it hands out, is tried with bad input', async () => {
+  const { pair, mariadb } = started()
+  const prototype = (handle: object): object => Object.getPrototypeOf(handle)
+  const all = [
+    ...(await exportedEntries()),
+    ...methodEntries('$flusher', prototype(flusher)),
+    ...methodEntries('prisma $flusher', prismaFlusher),
+    ...methodEntries('startPeriodicFlush', periodic),
+    ...methodEntries('watched', seen),
+    ...methodEntries('PostgresServer', prototype(pair.blue)),
+    ...methodEntries('FailoverPair', prototype(pair)),
+    ...methodEntries('Gate', prototype(started().gate)),
+    ...methodEntries('MovableName', prototype(started().name)),
+    ...(mariadb === undefined ? [] : methodEntries('MariadbServer', prototype(mariadb))),
+  ]
+  const tried = new Set<Entry>(cases.map(({ of }) => of))
+  expect(all.length).toBeGreaterThan(80)
+  expect(all.filter((entry) => !tried.has(entry) && !takeNothing.includes(entry))).toEqual([])
+})
+
+describe.each(cases.filter(({ total }) => total !== true))('$of $how', ({ call, given }) => {
+  test('answers bad input with a clear error, at once, and leaves nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.tuple(...given), async (values) => {
+        const before = held()
+        const { error } = await outcome(call, values)
+        expect(error).toBeInstanceOf(Error)
+        const { name, message } = error as Error
+        expect(name).toMatch(/^(TypeError|RangeError|PeriodicFlushError|TestingError)$/)
+        expect(message).toMatch(/^(Expected (?!``).+, got .+|Unknown option .+expected .+)$/)
+        harmless(message)
+        expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(SECRET)
+        expect(held()).toEqual(before)
+      }),
+      { seed, numRuns },
+    )
+  })
+})
+
+describe.each(cases.filter(({ total }) => total === true))('$of $how', ({ call, given }) => {
+  test('takes it, and leaves nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.tuple(...given), async (values) => {
+        const before = held()
+        expect(await outcome(call, values)).not.toHaveProperty('error')
+        expect(held()).toEqual(before)
+      }),
+      { seed, numRuns },
+    )
+  })
+})
+
+const connectable = `mysql://me:${SECRET}@127.0.0.1:1/app`
+const noDuration = fc.oneof(
+  fc.string().filter((text) => !(text.trim() !== '' && Number(text) >= 0.1 && Number(text) <= 86_400)),
+  fc.constantFrom('0', '-1', 'NaN', 'Infinity', '1e9', '5s', SECRET),
+)
+/** One of these is wrong whatever stands beside it. */
+const wrongArguments = fc.oneof(
+  fc
+    .tuple(fc.constantFrom('--for', '--every', '--timeout'), noDuration)
+    .map(([option, text]) => [`${option}=${text}`, connectable]),
+  fc.constantFrom(
+    [connectable, connectable],
+    [`constructor://me:${SECRET}@127.0.0.1:1/app`],
+    [`postgres://me:${SECRET}/x@127.0.0.1:1/app`],
+    [`mysql://me:${SECRET}@127.0.0.1:99999/app`],
+    [`--password=${SECRET}`, connectable],
+    [`-p${SECRET}`],
+    ['--json=yes', connectable],
+    ['--for'],
+    [SECRET],
+    [],
+  ),
+)
+
+test('doctor: a command line that cannot be understood is said to be so in one line, without what could be a secret', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.tuple(...given), async (values) => {
+    fc.asyncProperty(wrongArguments, fc.subarray(['--json', '--watch', '--every=1']), async (wrong, beside) => {
       const before = held()
-      const error = await outcome(() => run(...values))
-      expect(error).toBeInstanceOf(Error)
-      const { name, message } = error as Error
-      expect(name).toMatch(/^(TypeError|RangeError|PeriodicFlushError|TestingError)$/)
-      expect(message).toMatch(/expected|unknown option/i)
-      expect(`${message} ${String((error as Error).cause)}`).not.toContain(SECRET)
+      const { code, out, err } = await visit([...beside, ...wrong])
+      expect({ code, out }).toEqual({ code: 2, out: '' })
+      expect(err).toMatch(/^[^\n]+\. See --help\.\n$/)
+      expect(err).not.toContain(SECRET)
       expect(held()).toEqual(before)
     }),
-    { seed, numRuns: 60 },
+    { seed, numRuns },
   )
 })
 
-test('failover takes nothing', () => {
-  expect(failover().name).toBe('failover')
-})
-
-/** What the call throws or rejects with. */
-async function outcome(call: () => unknown): Promise<unknown> {
+/** What the call throws or rejects with, before anything could have come in from outside. */
+async function outcome(call: (...given: never[]) => unknown, given: readonly unknown[]): Promise<{ error?: unknown }> {
+  const late = new Promise<never>((_, reject) => setImmediate(() => reject(new Error('Not at once'))))
   try {
-    return { resolved: await call() }
+    await Promise.race([(call as (...given: readonly unknown[]) => unknown)(...given.map(realised)), late])
+    return {}
   } catch (error) {
-    return error
+    return { error }
+  } finally {
+    late.catch(() => {})
   }
-}
-
-/** What keeps the process alive, and its listeners. */
-function held(): readonly string[] {
-  const resources = process.getActiveResourcesInfo().filter((what) => /Timeout|TCP|Process|Pipe/.test(what))
-  return [
-    ...resources.sort(),
-    ...process.eventNames().map((event) => `${String(event)} ${process.listenerCount(event)}`),
-  ]
 }

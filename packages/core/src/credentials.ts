@@ -40,10 +40,14 @@ function hideUserParts(text: string): string {
  * `error` in a form that is safe to attach to ours, and to tell in an event: itself if it can be seen through and holds
  * no credential; else an error with its name, its message without credentials, its code, and a safe cause.
  *
- * What somebody else calls by no name and writes in no URL cannot be known for a secret.
+ * What somebody else calls by no name and writes in no URL cannot be known for a secret. Never throws.
  */
 export function withoutCredentials(error: unknown): unknown {
-  return safe(error, 0)
+  try {
+    return safe(error, 0)
+  } catch {
+    return new Error('something was thrown that cannot be looked at')
+  }
 }
 
 /** The message of whatever was thrown, without credentials, for use inside another message. */

@@ -2,7 +2,8 @@ import { channel, tracingChannel } from 'node:diagnostics_channel'
 import type { PeriodicFlushError } from './errors.ts'
 import type { FlushReport } from './flush-report.ts'
 import type { Straggler } from './generation.ts'
-import { shown } from './options.ts'
+import { aFunction, type Rule, verifyValue } from './rule.ts'
+import { warn } from './warning.ts'
 
 /** What `$flusher.on` and the diagnostics channels `periodic-flush:<event>` tell. */
 export interface FlusherEvents {
@@ -42,6 +43,12 @@ const channels = {
   'listen-gap': channel('periodic-flush:listen-gap'),
 } satisfies Record<keyof FlusherEvents, unknown>
 
+const anEvent: Rule = {
+  expected: `one of ${Object.keys(channels).join(', ')}`,
+  kind: (value) => typeof value === 'string',
+  range: (value: string) => Object.hasOwn(channels, value),
+}
+
 /** What subscribers of the tracing channel see: `report` once a flush has succeeded. */
 export interface FlushTrace {
   readonly name: string
@@ -65,23 +72,26 @@ export class Events {
 
   /** Adds a listener; the function returned removes it. */
   on<Event extends keyof FlusherEvents>(event: Event, listener: Listener<Event>): () => void {
-    if (!Object.hasOwn(channels, event)) {
-      throw new TypeError(`Expected an event, one of ${Object.keys(channels).join(', ')}, got ${shown(event)}`)
-    }
-    if (typeof listener !== 'function') throw new TypeError(`Expected a listener function, got ${shown(listener)}`)
+    verifyValue('event', event, anEvent)
+    verifyValue('listener', listener, aFunction)
     const listeners = this.#listeners.get(event) ?? new Set()
     this.#listeners.set(event, listeners.add(listener))
     return () => void listeners.delete(listener)
   }
 
-  /** A listener that throws disturbs neither the others nor the rotation: its error becomes a process warning. */
+  /**
+   * A listener that throws disturbs neither the others nor the rotation: its error becomes a process warning.
+   *
+   * @throws TypeError or RangeError for what is no event.
+   */
   emit<Event extends keyof FlusherEvents>(event: Event, payload: FlusherEvents[Event]): void {
+    verifyValue('event', event, anEvent)
     channels[event].publish(payload)
     for (const listener of this.#listeners.get(event) ?? []) {
       try {
         ;(listener as Listener<Event>)(payload)
       } catch (error) {
-        process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+        warn(error)
       }
     }
   }

@@ -1,4 +1,12 @@
 import { inspect } from 'node:util'
+import {
+  verifyAcquireOptions,
+  verifyCaller,
+  verifyDriver,
+  verifyHolder,
+  verifySurroundings,
+  verifyWork,
+} from './arguments.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
@@ -16,12 +24,12 @@ import {
   type Options,
   type ResolvedOptions,
   resolveOptions,
-  shown,
   verifyCloseOptions,
   verifyFlushOptions,
   verifyHoldOptions,
 } from './options.ts'
 import { Rotator } from './rotator.ts'
+import { nonEmptyString, verifyValue } from './rule.ts'
 import { LATEST_MS, Scheduler } from './scheduler.ts'
 import type { AcquireOptions, Caller } from './waiters.ts'
 import { Watch } from './watch.ts'
@@ -74,9 +82,11 @@ export class Flusher<Client> {
   /**
    * A lease, if one can be had at once; undefined if the caller must wait (see {@link acquire}).
    *
-   * @throws CLOSED after `close()`; what the factory throws, if this use opens the first client.
+   * @throws CLOSED after `close()`; what the factory throws, if this use opens the first client; TypeError for what is no
+   * holder.
    */
   tryAcquire(holder: Holder): Lease<Client> | undefined {
+    verifyHolder(holder)
     const lease = this.#rotator.tryAcquire(holder)
     if (!this.#begun) this.#begin()
     return lease
@@ -84,7 +94,8 @@ export class Flusher<Client> {
 
   /**
    * A lease, in turn: first in, first out. Rejects with CLOSED, with TIMEOUT after `timeoutMs`, with the reason of an
-   * aborted `signal`, or, where the first client could not be opened, with what the factory threw.
+   * aborted `signal`, or, where the first client could not be opened, with what the factory threw; with TypeError or
+   * RangeError for a wrong argument.
    */
   acquire(holder: Holder, options?: AcquireOptions): Promise<Lease<Client>> {
     return new Promise((start, fail) => this.acquireFor(holder, { start, fail }, options))
@@ -93,23 +104,30 @@ export class Flusher<Client> {
   /**
    * The same without a promise: exactly one method of `caller` is called, once; within this call if a lease can be had at
    * once, else within the call that makes a connection free, so that none is idle while somebody waits.
+   *
+   * @throws TypeError or RangeError for a wrong argument; then no method of `caller` is called.
    */
   acquireFor(holder: Holder, caller: Caller<Client>, options?: AcquireOptions): void {
+    verifyHolder(holder)
+    verifyCaller(caller)
+    const verified = options === undefined ? undefined : verifyAcquireOptions(options)
     if (!this.#begun) this.#begin()
-    this.#rotator.acquire(holder, caller, options)
+    this.#rotator.acquire(holder, caller, verified)
   }
 
   /**
-   * Runs `work` on a lease of its own. Rejects with CUT as soon as the client is cut, whatever `work` does then, and as
-   * `acquire` does where none is to be had.
+   * Runs `work` on a lease of its own. Rejects with CUT as soon as the client is cut, whatever `work` does then, as
+   * `acquire` does where none is to be had, and with TypeError or RangeError for a wrong argument.
    */
   run<T>(kind: LeaseKind, work: (client: Client) => Promise<T>, options?: AcquireOptions): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      verifyWork(kind, work)
       const holder: Holder = { kind, cut: reject }
       const start = (lease: Lease<Client>) => {
         let result: Promise<T>
         try {
-          result = work(lease.client)
+          // Without a promise it would never be known to have ended.
+          result = Promise.resolve(work(lease.client))
         } catch (error) {
           lease.release()
           return reject(error)
@@ -163,8 +181,11 @@ export class Flusher<Client> {
   /**
    * Says that the sockets may be dead, for example after a sleep that no clock has seen: whoever uses the client next
    * waits for a flush first. Where somebody uses it now, that flush begins at once. If it fails, the old client serves on.
+   *
+   * @throws TypeError or RangeError for a reason that is no string, or an empty one.
    */
   distrust(reason: string): void {
+    verifyValue('reason', reason, nonEmptyString)
     this.#rotator.distrust(reason)
   }
 
@@ -174,7 +195,7 @@ export class Flusher<Client> {
    */
   failed(client: Client, error: unknown): void {
     if (this.current() !== client) return
-    const suspicion = this.#driver.suspect?.(error)
+    const suspicion = this.#suspicionOf(error)
     if (suspicion !== undefined) this.#watch.suspect(suspicion)
   }
 
@@ -265,6 +286,15 @@ export class Flusher<Client> {
     this.#watch.start()
   }
 
+  #suspicionOf(error: unknown): string | undefined {
+    try {
+      return this.#driver.suspect?.(error)
+    } catch {
+      // An error that cannot even be looked at says nothing about the server; its caller gets it all the same.
+      return undefined
+    }
+  }
+
   async #tick(): Promise<void> {
     this.#rotator.wake()
     await this.#rotator.flush(requestOf(this.#options, { reason: 'interval', lazy: true, hold: false }), 'swapped')
@@ -284,16 +314,13 @@ export class Flusher<Client> {
  * Makes the flusher of one client.
  *
  * @throws TypeError or RangeError for an option that is unknown, of the wrong type or out of range; TypeError for what is
- * no driver.
+ * no driver, or no surroundings.
  */
 export function createFlusher<Client>(
   driver: Driver<Client>,
   options: Options<Client> = {},
   surroundings: Surroundings = {},
 ): Flusher<Client> {
-  const methods = ['open', 'check', 'close', 'cut'] as const
-  if (typeof driver !== 'object' || driver === null || methods.some((name) => typeof driver[name] !== 'function')) {
-    throw new TypeError(`Expected \`driver\` to be an object with ${methods.join(', ')}, got ${shown(driver)}`)
-  }
-  return new Flusher(driver, options, surroundings)
+  verifyDriver(driver)
+  return new Flusher(driver, options, verifySurroundings(surroundings))
 }

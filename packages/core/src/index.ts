@@ -13,15 +13,12 @@ export {
   defaults,
   type FlushOptions,
   type HoldOptions,
-  milliseconds,
-  nonEmptyString,
   type OnDeadline,
   type Options,
-  type Rule,
-  shown,
-  verified,
+  verifyOptions,
 } from './options.ts'
 export { type PeriodicFlush, type PeriodicFlushOptions, startPeriodicFlush } from './periodic-flush.ts'
+export { milliseconds, nonEmptyString, obeys, type Rule, shown, verified, verifyValue, withMethods } from './rule.ts'
 export { flushAll, type Target, type TargetReport } from './target.ts'
 export type { Trigger, TriggerRequest, Watched } from './trigger.ts'
 export { failover } from './triggers/failover.ts'

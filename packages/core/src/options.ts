@@ -1,4 +1,15 @@
-import { hideCredentials } from './credentials.ts'
+import {
+  aBoolean,
+  between,
+  milliseconds,
+  nonEmptyString,
+  oneOf,
+  orFalse,
+  type Rule,
+  verified,
+  wholeNumber,
+  withMethods,
+} from './rule.ts'
 import type { Trigger } from './trigger.ts'
 
 /** What happens to work that is still running on the old client at the deadline. */
@@ -62,55 +73,16 @@ export const defaults = Object.freeze({
   triggers: Object.freeze([]) as readonly Trigger[],
 }) satisfies Omit<ResolvedOptions, 'name'>
 
-/** Node's timers fire at once for anything longer. */
-const LONGEST_TIMER = 2 ** 31 - 1
-
-/** Says what an option takes and whether a value is that. */
-export interface Rule {
-  readonly expected: string
-  readonly kind: (value: unknown) => boolean
-  readonly range?: (value: never) => boolean
-}
-
-/** A time that a timer of Node can wait. */
-export const milliseconds = (from: number): Rule => ({
-  expected: `a number from ${from} to ${LONGEST_TIMER}`,
-  kind: (value) => typeof value === 'number',
-  range: (value: number) => value >= from && value <= LONGEST_TIMER,
-})
-
-const orFalse = (rule: Rule): Rule => ({
-  expected: `${rule.expected}, or false`,
-  kind: (value) => value === false || rule.kind(value),
-  range: (value) => value === false || rule.range?.(value) !== false,
-})
-
-const oneOf = (...words: readonly string[]): Rule => ({
-  expected: words.map((word) => `'${word}'`).join(' or '),
-  kind: (value) => typeof value === 'string',
-  range: (value: string) => words.includes(value),
-})
-
+const trigger = withMethods('a trigger', 'start')
 const isTrigger = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && 'start' in value && typeof value.start === 'function'
-
-/** A string that says something. */
-export const nonEmptyString: Rule = {
-  expected: 'a non-empty string, and none with credentials',
-  kind: (value) => typeof value === 'string',
-  range: (value: string) => value !== '' && hideCredentials(value) === value,
-}
+  trigger.kind(value) && nonEmptyString.kind(Reflect.get(Object(value), 'name'))
 
 const deadlineMs = milliseconds(0)
 const onDeadline = oneOf('auto', 'keep', 'cut')
 
-const rules: Readonly<Record<keyof Options, Rule>> = {
+export const rules: Readonly<Record<keyof Options, Rule>> = {
   intervalMs: orFalse(milliseconds(1)),
-  jitter: {
-    expected: 'a number from 0 to 1',
-    kind: (value) => typeof value === 'number',
-    range: (value: number) => value >= 0 && value <= 1,
-  },
+  jitter: between(0, 1),
   deadlineMs,
   onDeadline,
   check: {
@@ -119,11 +91,7 @@ const rules: Readonly<Record<keyof Options, Rule>> = {
   },
   require: oneOf('any', 'writable'),
   checkTimeoutMs: milliseconds(1),
-  overlap: {
-    expected: 'a whole number from 1',
-    kind: (value) => typeof value === 'number',
-    range: (value: number) => Number.isSafeInteger(value) && value >= 1,
-  },
+  overlap: wholeNumber(1),
   maxAgeMs: orFalse(milliseconds(1)),
   minGapMs: milliseconds(0),
   triggers: {
@@ -159,7 +127,7 @@ const flushRules: Readonly<Record<keyof FlushOptions, Rule>> = {
   deadlineMs,
   onDeadline,
   wait: oneOf('drained', 'swapped'),
-  lazy: { expected: 'a boolean', kind: (value) => typeof value === 'boolean' },
+  lazy: aBoolean,
 }
 
 /** How `$flusher.hold` flushes. */
@@ -190,6 +158,15 @@ export function resolveOptions<Client>(options: Options<Client>, driverName: str
   return { ...defaults, name: driverName, ...verified(options, rules, 'options') }
 }
 
+/**
+ * For adapters: verifies the options of a client before anything is made of them.
+ *
+ * @throws TypeError or RangeError, as `createFlusher` does.
+ */
+export function verifyOptions(options: Options<never>): void {
+  verified(options, rules, 'options')
+}
+
 /** Verifies the options of one flush; throws as {@link resolveOptions} does. */
 export function verifyFlushOptions(options: FlushOptions): FlushOptions {
   return verified(options, flushRules, 'options of $flush')
@@ -203,60 +180,4 @@ export function verifyHoldOptions(options: HoldOptions): HoldOptions {
 /** Verifies the options of `$flusher.close`; throws as {@link resolveOptions} does. */
 export function verifyCloseOptions(options: CloseOptions): CloseOptions {
   return verified(options, closeRules, 'options of $flusher.close')
-}
-
-/**
- * For adapters and triggers: a copy of `given` without the absent ones, in which every value obeys its rule.
- *
- * @param what names them in an error.
- * @throws TypeError for an unknown option or a value of the wrong type, RangeError for one out of range.
- */
-export function verified<T extends object>(
-  given: T,
-  rulesOf: Readonly<Record<string, Rule>>,
-  what: string,
-): { [K in keyof T]: Exclude<T[K], undefined> } {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new TypeError(`Expected ${what} to be an object, got ${shown(given)}`)
-  }
-  const result: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(given)) {
-    const rule = Object.hasOwn(rulesOf, key) ? rulesOf[key] : undefined
-    if (rule === undefined) {
-      throw new TypeError(`Unknown option ${named(key)}; expected one of ${Object.keys(rulesOf).join(', ')}`)
-    }
-    if (value === undefined) continue
-    verifyValue(key, value, rule)
-    result[key] = value
-  }
-  return result as { [K in keyof T]: Exclude<T[K], undefined> }
-}
-
-function verifyValue(key: string, value: unknown, rule: Rule): void {
-  const message = `Expected \`${key}\` to be ${rule.expected}, got ${shown(value)}`
-  if (!rule.kind(value)) throw new TypeError(message)
-  if (rule.range?.(value as never) === false) throw new RangeError(message)
-}
-
-/**
- * A value as an error message quotes it: a figure or a word, never the content of an object or of any other string, which
- * may be a secret.
- */
-export function shown(value: unknown): string {
-  if (typeof value === 'string') return isTelling(value) ? `'${value}'` : `a string of ${value.length} characters`
-  if (typeof value === 'function') return 'a function'
-  if (typeof value === 'symbol') return 'a symbol'
-  if (Array.isArray(value)) return 'an array'
-  if (typeof value === 'object' && value !== null) return 'an object'
-  return String(value)
-}
-
-/** A figure with its unit, or a word as options are made of: `30`, `5s`, `kill`, `listen-gap`. */
-function isTelling(text: string): boolean {
-  return text === '' || (text.length <= 16 && /^(-?\d{1,10}(\.\d+)? ?[a-z]{0,4}|[a-z]+(-[a-z]+)*)$/.test(text))
-}
-
-/** The name of an option as an error message quotes it: where it cannot be one, it may be a secret. */
-function named(key: string): string {
-  return /^[a-z_]{1,30}$/i.test(key) ? `\`${key}\`` : `with a name of ${key.length} characters`
 }

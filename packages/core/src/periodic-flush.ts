@@ -1,14 +1,27 @@
+import { verifySurroundings } from './arguments.ts'
 import { type Clock, systemClock, type Timer } from './clock.ts'
-import { type Options, resolveOptions, shown } from './options.ts'
+import { defaults, type Options, rules } from './options.ts'
+import { aFunction, milliseconds, type Rule, verified } from './rule.ts'
 import { LATEST_MS } from './scheduler.ts'
-import { flushAll, flushOne, type Target, type TargetReport, verifiedTargets } from './target.ts'
+import { flushAll, flushOne, someTargets, type Target, type TargetReport, verifiedTargets } from './target.ts'
+import { warn } from './warning.ts'
 
 /** What one timer for many targets takes. */
-export interface PeriodicFlushOptions extends Pick<Options, 'intervalMs' | 'jitter' | 'name'> {
+export interface PeriodicFlushOptions extends Pick<Options, 'jitter' | 'name'> {
+  /** Time in which each target is flushed once, from 1. Default 30 000. */
+  readonly intervalMs?: number
   /** The wrapped clients to flush. */
   readonly targets: Iterable<Target>
   /** Called with what became of each timed flush. */
   readonly onReport?: (report: TargetReport) => void
+}
+
+const ownRules: Readonly<Record<keyof PeriodicFlushOptions, Rule>> = {
+  targets: someTargets,
+  onReport: aFunction,
+  intervalMs: milliseconds(1),
+  jitter: rules.jitter,
+  name: rules.name,
 }
 
 /** A running timer for many targets. */
@@ -31,13 +44,10 @@ export function startPeriodicFlush(
   clock: Clock = systemClock,
   random: () => number = Math.random,
 ): PeriodicFlush {
-  if (typeof given !== 'object' || given === null) {
-    throw new TypeError(`Expected options of startPeriodicFlush to be an object, got ${shown(given)}`)
-  }
-  const { targets, onReport, ...options } = given
-  const { name, intervalMs, jitter } = resolveOptions(options, 'periodic-flush')
-  if (intervalMs === false) throw new TypeError('Expected `intervalMs` to be a number, got false')
-  const all = verifiedTargets(targets)
+  const options = verified(given, ownRules, 'options of startPeriodicFlush')
+  verifySurroundings({ clock, random })
+  const { name = 'periodic-flush', intervalMs = defaults.intervalMs, jitter = defaults.jitter, onReport } = options
+  const all = verifiedTargets(options.targets)
   const step = intervalMs / Math.max(1, all.length)
   let timer: Timer | undefined
   let due = 0
@@ -50,7 +60,7 @@ export function startPeriodicFlush(
       if (clock.now() - dueAt > LATEST_MS) for (const { $flusher } of all) $flusher.distrust('woke up')
       const target = all[due++ % all.length]
       if (target !== undefined) {
-        flushOne(target, { reason: 'interval', lazy: true, wait: 'swapped' }).then((report) => onReport?.(report))
+        flushOne(target, { reason: 'interval', lazy: true, wait: 'swapped' }).then(onReport).catch(warn)
       }
       next()
     })
@@ -65,7 +75,7 @@ export function startPeriodicFlush(
   for (const target of all) target.$flusher.pause()
   next()
   return {
-    name: options.name ?? name,
+    name,
     flush: () => flushAll(all),
     stop,
     [Symbol.asyncDispose]: async () => stop(),

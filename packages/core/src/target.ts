@@ -1,7 +1,8 @@
 import type { FlushReport } from './flush-report.ts'
 import { liveFlushers } from './live.ts'
 import type { FlushOptions } from './options.ts'
-import { shown, verifyFlushOptions } from './options.ts'
+import { verifyFlushOptions } from './options.ts'
+import { type Rule, shown, verifyValue, withMethods } from './rule.ts'
 
 /** Anything that can be flushed: what every `withPeriodicFlush` returns. */
 export interface Target {
@@ -39,14 +40,39 @@ async function reported(name: string, flush: () => Promise<FlushReport>): Promis
   }
 }
 
-/** The targets as an array, each seen to be one. */
+export const someTargets: Rule = {
+  expected: 'an array of wrapped clients',
+  kind: (value) => typeof value === 'object' && value !== null && Symbol.iterator in value,
+}
+
+const flushable = withMethods('a client', '$flush')
+const schedule = withMethods('a flusher', 'pause', 'resume', 'distrust')
+
+const target: Rule = {
+  expected: 'a client that was wrapped with withPeriodicFlush',
+  kind: (value) => flushable.kind(value) && schedule.kind(Reflect.get(Object(value), '$flusher')),
+}
+
+/**
+ * The targets as an array, each seen to be one.
+ *
+ * @throws TypeError if one of them is none.
+ */
 export function verifiedTargets(targets: Iterable<Target>): Target[] {
-  const isIterable = typeof targets === 'object' && targets !== null && Symbol.iterator in targets
-  if (!isIterable) throw new TypeError(`Expected \`targets\` to be an array of wrapped clients, got ${shown(targets)}`)
-  return [...targets].map((target, index) => {
-    if (typeof target?.$flush === 'function' && target.$flusher !== undefined) return target
-    throw new TypeError(
-      `Expected \`targets[${index}]\` to be a client that was wrapped with withPeriodicFlush, got ${shown(target)}`,
-    )
+  verifyValue('targets', targets, someTargets)
+  return arrayOf(targets).map((given, index) => {
+    verifyValue(`targets[${index}]`, given, target)
+    return given
   })
+}
+
+/** Without the error of an iterator as cause: nobody knows what that quotes. */
+function arrayOf(targets: Iterable<Target>): Target[] {
+  try {
+    return [...targets]
+  } catch {
+    throw new TypeError(
+      `Expected \`targets\` to be ${someTargets.expected}, got ${shown(targets)}, which cannot be read`,
+    )
+  }
 }

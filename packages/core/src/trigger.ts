@@ -26,6 +26,8 @@ export interface Watched {
    * Asks for a flush. Requests that come together make one. Those of one trigger are at least `minGapMs` apart: one that
    * comes too early is put off to the end of the gap, and stands for all that come before that. A flush that fails is
    * tried again, with backoff, until one succeeds.
+   *
+   * @throws TypeError or RangeError for a wrong request.
    */
   flush(request: TriggerRequest): void
   /** The names and ports that the current client was told; empty where the driver does not tell. */

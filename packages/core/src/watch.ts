@@ -1,6 +1,8 @@
+import { verifyRequest } from './arguments.ts'
 import { backoff } from './backoff.ts'
 import type { Clock, Timer } from './clock.ts'
 import type { ResolvedOptions } from './options.ts'
+import { aFunction, verifyValue } from './rule.ts'
 import type { Trigger, TriggerRequest, Watched } from './trigger.ts'
 
 /** What a watch needs of its flusher. */
@@ -102,18 +104,27 @@ export class Watch {
       name: this.#options.name,
       clock: this.#clock,
       random: this.#random,
-      flush: (request) => gap.ask(request),
+      flush: (request) => gap.ask(verifyRequest(request)),
       endpoints: () => flusher.endpoints(),
       peers: () => flusher.peers(),
       writable: () => flusher.writable(),
       onSuspicion: (listener) => {
+        verifyValue('listener', listener, aFunction)
         const guarded = this.#guarded(trigger, listener)
         this.#suspicious.add(guarded)
         return () => void this.#suspicious.delete(guarded)
       },
       failed: (error) => flusher.failed(trigger.name, error),
     }
-    return [this.#guarded(trigger, trigger.start(watched)), () => gap.end()]
+    try {
+      const stop = trigger.start(watched)
+      verifyValue('what start of a trigger returns', stop, aFunction)
+      return [this.#guarded(trigger, stop), () => gap.end()]
+    } catch (error) {
+      // It may have begun something that nobody can end now.
+      gap.end()
+      throw error
+    }
   }
 
   /** A flush that fails has said so in an event. */

@@ -43,7 +43,7 @@ test('a listener that throws disturbs neither the flush nor the other listeners'
   await expect(flusher.flush()).resolves.toMatchObject({ generation: 1 })
   expect(heard).toEqual([1])
   await expect(warning).resolves.toMatchObject({ message: 'a bug of the listener' })
-  expect(() => flusher.on('swapped' as never, () => {})).toThrow('Expected an event, one of swap')
+  expect(() => flusher.on('swapped' as never, () => {})).toThrow('Expected `event` to be one of swap')
   await flusher.close()
 })
 

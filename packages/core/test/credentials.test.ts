@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { messageOf, withoutCredentials } from '../src/credentials.ts'
 import { createFlusher } from '../src/flusher.ts'
-import { shown } from '../src/options.ts'
+import { shown } from '../src/rule.ts'
 import { holder, ScriptedDriver } from './scripted-driver.ts'
 
 const seed = Number(process.env['PERIODIC_FLUSH_SEED'] ?? Date.now() % 2 ** 31)
@@ -264,7 +264,7 @@ test('options that came out of JSON neither change what all objects have in comm
   }
   expect(({} as { polluted?: number }).polluted).toBeUndefined()
   const inherited: object = Object.create({ intervalMs: -1, nonsense: 1 })
-  expect(createFlusher(new ScriptedDriver(), inherited).stats()).toMatchObject({ state: 'idle' })
+  expect(() => createFlusher(new ScriptedDriver(), inherited)).toThrow('Expected options to be an object')
 })
 
 function thrownBy(call: () => unknown): unknown {

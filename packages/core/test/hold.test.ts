@@ -80,6 +80,28 @@ test('close ends a hold', async () => {
   expect(clock.timers).toBe(0)
 })
 
+test('close ends a hold at once, whatever still runs, and its timer keeps the process alive until then', async () => {
+  const { clock, flusher } = setUp()
+  await flusher.acquire(holder())
+  const refused = expect(flusher.hold({ timeoutMs: 10_000 })).rejects.toMatchObject({ code: 'CLOSED' })
+  await settled()
+  expect({ timers: clock.timers, held: clock.held }).toEqual({ timers: 1, held: 1 })
+  flusher.close({ deadlineMs: 0 })
+  await settled()
+  await refused
+})
+
+test('a lease that comes back while another is out does not end the wait of a hold', async () => {
+  const { flusher, driver } = setUp()
+  const [first, second] = await Promise.all([flusher.acquire(holder()), flusher.acquire(holder())])
+  const held = flusher.hold()
+  first.release()
+  await settled()
+  expect(driver.clients).toHaveLength(1)
+  second.release()
+  await expect(held).resolves.toMatchObject({ generation: 2 })
+})
+
 test.each([
   [{ timeoutMs: -1 }, RangeError],
   [{ timeoutMs: '1' }, TypeError],

@@ -259,6 +259,69 @@ test('failover asks the server after a read-only error, once for all that come m
   expect(driver.transcript).toContain('cut 1')
 })
 
+test.each([
+  ['returns nothing', () => undefined],
+  [
+    'throws',
+    () => {
+      throw new Error('a bug of the trigger')
+    },
+  ],
+])('a trigger whose start %s is told as failed, and what it asks for later is not done', async (_, end) => {
+  let ask = () => {}
+  const broken = {
+    name: 'broken',
+    start(watched: Watched) {
+      ask = () => watched.flush({ reason: 'later' })
+      return end() as never
+    },
+  }
+  const driver = new ScriptedDriver()
+  const flusher = createFlusher(driver, { intervalMs: false, triggers: [broken] })
+  onTestFinished(() => flusher.close())
+  const failed: unknown[] = []
+  flusher.on('failed', ({ reason, step }) => failed.push({ reason, step }))
+  await flusher.run('query', async () => {})
+  ask()
+  await settled()
+  expect(failed).toEqual([{ reason: 'broken', step: 'trigger' }])
+  expect(driver.clients).toHaveLength(1)
+})
+
+test('a request that is none is refused where the trigger makes it, also while its gap lasts', async () => {
+  const refusals: unknown[] = []
+  const wrong = {
+    name: 'wrong',
+    start(watched: Watched) {
+      watched.flush({ reason: 'first' })
+      for (const request of [
+        undefined,
+        {},
+        { reason: '' },
+        { reason: 'x', abandoned: 1 },
+        { reason: 'x', gone: '10.0.0.1' },
+      ]) {
+        try {
+          watched.flush(request as never)
+        } catch (error) {
+          refusals.push((error as Error).message)
+        }
+      }
+      return () => {}
+    },
+  }
+  const flusher = createFlusher(new ScriptedDriver(), { intervalMs: false, triggers: [wrong] })
+  onTestFinished(() => flusher.close())
+  await flusher.run('query', async () => {})
+  expect(refusals).toEqual([
+    'Expected the request of a trigger to be an object, got undefined',
+    'Expected `reason` to be a non-empty string, and none with credentials, got undefined',
+    "Expected `reason` to be a non-empty string, and none with credentials, got ''",
+    'Expected `abandoned` to be a boolean, got 1',
+    'Expected `gone` to be an array of addresses, got a string of 8 characters',
+  ])
+})
+
 test('where a writable server is required, new work waits for it after a demotion, but not for long', async () => {
   const driver = Object.assign(suspecting(), { writable: async ({ id }: FakeClient) => id !== 1 })
   const { flusher, clock } = await started({ triggers: [failover()], require: 'writable' }, driver)
@@ -330,7 +393,7 @@ test.each([
 ] as const)('signal(%j) is refused at once', (name, kind) => {
   const make = () => signal(name as NodeJS.Signals)
   expect(make).toThrow(kind)
-  expect(make).toThrow("Expected the name of a signal, such as 'SIGUSR2', got")
+  expect(make).toThrow("Expected `name` to be the name of a signal, such as 'SIGUSR2', got")
 })
 
 test('flushAll without targets flushes every client that is in use, and reports each', async () => {

@@ -21,6 +21,9 @@ export function flushingDatabase<Client, Facade extends Flushing<Client>, Databa
 ): Database & Flushing<Client> {
   const { $flush, $flusher } = client
   const made = database(client)
+  if (typeof made !== 'object' || made === null) {
+    throw new TypeError(`Expected the function to return a Drizzle database, got ${shown(made)}`)
+  }
   Object.defineProperties(made, { $flush: { value: $flush }, $flusher: { value: $flusher } })
   return made as Database & Flushing<Client>
 }

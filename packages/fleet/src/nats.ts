@@ -1,7 +1,7 @@
-import { shown, type Trigger } from '@periodic-flush/core'
+import { type Rule, type Trigger, verifyValue, withMethods } from '@periodic-flush/core'
 import type { Bus } from './bus.ts'
 import { FleetTrigger } from './fleet-trigger.ts'
-import { hasMethods, verifiedOptions } from './options.ts'
+import { verifiedOptions } from './options.ts'
 
 /** What is needed of a connection of `nats`, or of `@nats-io/transport-node`. */
 export interface NatsConnection {
@@ -19,6 +19,15 @@ export interface NatsTriggerOptions {
   readonly spreadMs?: number
 }
 
+const natsConnection = withMethods('a connection of nats', 'subscribe', 'drain')
+
+/** NATS takes what comes after a space for something else, and would subscribe to what comes before it. */
+const subject: Rule = {
+  expected: 'a NATS subject, words without spaces and with a dot between them',
+  kind: (value) => typeof value === 'string',
+  range: (value: string) => /^[^\s.]+(\.[^\s.]+)*$/.test(value),
+}
+
 /**
  * Flushes when a command is published on a NATS subject: `nats pub periodic-flush now` flushes every client of every
  * process, `now NAME` those of that name. Any other message flushes nothing and is told as the event `failed`.
@@ -32,10 +41,8 @@ export interface NatsTriggerOptions {
  * one out of range.
  */
 export function natsTrigger(connection: NatsConnection, options: NatsTriggerOptions = {}): Trigger {
-  const { channel, spreadMs } = verifiedOptions(options, 'subject', 'periodic-flush')
-  if (!hasMethods(connection, 'subscribe', 'drain')) {
-    throw new TypeError(`Expected \`connection\` to be a connection of nats, got ${shown(connection)}`)
-  }
+  const { channel, spreadMs } = verifiedOptions(options, 'subject', 'periodic-flush', subject)
+  verifyValue('connection', connection, natsConnection)
   return new FleetTrigger(natsBus(connection, channel), spreadMs)
 }
 

@@ -1,4 +1,4 @@
-import { milliseconds, nonEmptyString, verified } from '@periodic-flush/core'
+import { milliseconds, type Rule, verified } from '@periodic-flush/core'
 
 /**
  * Each client waits a random part of this long, in milliseconds, so that the server is not stampeded. A sixth of the
@@ -17,13 +17,8 @@ export function verifiedOptions<Name extends string>(
   given: Readonly<Partial<Record<Name, string | undefined>>> & { readonly spreadMs?: number | undefined },
   word: Name,
   channel: string,
+  rule: Rule,
 ): { readonly channel: string; readonly spreadMs: number } {
-  const options = verified(given, { [word]: nonEmptyString, spreadMs: milliseconds(0) }, 'options')
+  const options = verified(given, { [word]: rule, spreadMs: milliseconds(0) }, 'options')
   return { channel: options[word] ?? channel, spreadMs: options.spreadMs ?? SPREAD_MS }
-}
-
-/** Whether `value` has a function of each of these names. */
-export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
-  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
-  return names.every((name) => typeof Reflect.get(value, name) === 'function')
 }

@@ -1,8 +1,8 @@
-import { shown, type Trigger } from '@periodic-flush/core'
+import { obeys, type Rule, shown, type Trigger, withMethods } from '@periodic-flush/core'
 import type { Bus } from './bus.ts'
 import { FleetTrigger } from './fleet-trigger.ts'
 import { hold } from './holders.ts'
-import { hasMethods, verifiedOptions } from './options.ts'
+import { verifiedOptions } from './options.ts'
 
 /** A notification, as pg hands it out. */
 export interface PgNotification {
@@ -37,6 +37,16 @@ export interface PostgresTriggerOptions {
 /** PostgreSQL would cut a longer name short. */
 const LONGEST_NAME = 63
 
+const channelName: Rule = {
+  expected: `a string of 1 to ${LONGEST_NAME} bytes without NUL`,
+  kind: (value) => typeof value === 'string',
+  range: (value: string) => value !== '' && Buffer.byteLength(value) <= LONGEST_NAME && !value.includes('\0'),
+}
+
+const client = withMethods('a pg.Client', 'query', 'on', 'off')
+const pool = withMethods('a pg.Pool', 'query', 'connect')
+const listener = withMethods('a postgres.js client', 'listen', 'unsafe')
+
 /**
  * Flushes when a command arrives by PostgreSQL's NOTIFY: `notify periodic_flush` flushes every client of every process,
  * `notify periodic_flush, 'now NAME'` those of that name. Any other payload flushes nothing and is told as the event
@@ -51,23 +61,20 @@ const LONGEST_NAME = 63
  * @throws TypeError for anything else, or an option that is unknown or of the wrong type; RangeError for one out of range.
  */
 export function postgresTrigger(client: PgClient | ListeningSql, options: PostgresTriggerOptions = {}): Trigger {
-  const { channel, spreadMs } = verifiedOptions(options, 'channel', 'periodic_flush')
-  if (Buffer.byteLength(channel) > LONGEST_NAME) {
-    throw new RangeError(`Expected \`channel\` to be at most ${LONGEST_NAME} bytes long, got ${shown(channel)}`)
-  }
+  const { channel, spreadMs } = verifiedOptions(options, 'channel', 'periodic_flush', channelName)
   return new FleetTrigger(postgresBus(client, channel), spreadMs)
 }
 
-function postgresBus(client: PgClient | ListeningSql, channel: string): Bus {
-  if (isSql(client)) return sqlBus(client, channel)
-  const isPool = hasMethods(client, 'query', 'connect') && 'totalCount' in client
-  if (!isPool && hasMethods(client, 'query', 'on', 'off')) return pgBus(client, channel)
+function postgresBus(given: PgClient | ListeningSql, channel: string): Bus {
+  if (isSql(given)) return sqlBus(given, channel)
+  const isPool = obeys(given, pool) && 'totalCount' in given
+  if (!isPool && obeys(given, client)) return pgBus(given as PgClient, channel)
   const expected = 'Expected `client` to be a pg.Client or a postgres.js client'
-  throw new TypeError(`${expected}, got ${isPool ? 'a pool, which cannot listen' : shown(client)}`)
+  throw new TypeError(`${expected}, got ${isPool ? 'a pool, which cannot listen' : shown(given)}`)
 }
 
-function isSql(client: PgClient | ListeningSql): client is ListeningSql {
-  return hasMethods(client, 'listen', 'unsafe')
+function isSql(given: PgClient | ListeningSql): given is ListeningSql {
+  return obeys(given, listener)
 }
 
 function sqlBus(sql: ListeningSql, channel: string): Bus {

@@ -1,8 +1,8 @@
-import { shown, type Trigger } from '@periodic-flush/core'
+import { nonEmptyString, obeys, shown, type Trigger, withMethods } from '@periodic-flush/core'
 import type { Bus } from './bus.ts'
 import { FleetTrigger } from './fleet-trigger.ts'
 import { hold } from './holders.ts'
-import { hasMethods, verifiedOptions } from './options.ts'
+import { verifiedOptions } from './options.ts'
 
 /** What is needed of an `ioredis` client, or cluster. */
 export interface IoRedisClient {
@@ -45,16 +45,18 @@ export interface RedisTriggerOptions {
  * @throws TypeError for anything else, or an option that is unknown or of the wrong type; RangeError for one out of range.
  */
 export function redisTrigger(client: IoRedisClient | NodeRedisClient, options: RedisTriggerOptions = {}): Trigger {
-  const { channel, spreadMs } = verifiedOptions(options, 'channel', 'periodic-flush')
+  const { channel, spreadMs } = verifiedOptions(options, 'channel', 'periodic-flush', nonEmptyString)
   return new FleetTrigger(redisBus(client, channel), spreadMs)
 }
 
+const redis = withMethods('a client of ioredis or redis', 'subscribe', 'unsubscribe', 'on', 'off')
+
 function redisBus(client: IoRedisClient | NodeRedisClient, channel: string): Bus {
-  if (hasMethods(client, 'subscribe', 'unsubscribe', 'on', 'off')) {
+  if (obeys(client, redis)) {
     if ('isOpen' in client) return nodeRedisBus(client, channel)
     if ('status' in client) return ioRedisBus(client, channel)
   }
-  throw new TypeError(`Expected \`client\` to be a client of ioredis or redis, got ${shown(client)}`)
+  throw new TypeError(`Expected \`client\` to be ${redis.expected}, got ${shown(client)}`)
 }
 
 function ioRedisBus(client: IoRedisClient, channel: string): Bus {

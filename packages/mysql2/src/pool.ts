@@ -5,6 +5,7 @@ import {
   type FlushReport,
   type Options,
   shown,
+  verifyOptions,
 } from '@periodic-flush/core'
 import { mysql2Driver } from './driver.ts'
 import { FacadePool } from './facade-pool.ts'
@@ -46,6 +47,7 @@ export function withPeriodicFlush<Pool extends AnyPool>(
   if (typeof factory !== 'function') {
     throw new TypeError(`Expected a function that returns a mysql2 pool, got ${shown(factory)}`)
   }
+  verifyOptions(options)
   const first = factory()
   return first instanceof Promise
     ? first.then((pool) => flushing(factory, pool, options))

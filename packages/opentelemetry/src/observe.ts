@@ -1,5 +1,5 @@
 import { type MeterProvider, metrics, type TracerProvider, trace } from '@opentelemetry/api'
-import { type Rule, verified } from '@periodic-flush/core'
+import { verified, withMethods } from '@periodic-flush/core'
 import { countEvents } from './events.ts'
 import { measureFlushes } from './flushes.ts'
 import { watchPools } from './pools.ts'
@@ -36,9 +36,7 @@ export function observe(options: ObserveOptions = {}): () => void {
   }
 }
 
-const provider = (method: string): Rule => ({
-  expected: `an object with a method ${method}`,
-  kind: (value) => typeof value === 'object' && value !== null && typeof Reflect.get(value, method) === 'function',
-})
-
-const rules = { meterProvider: provider('getMeter'), tracerProvider: provider('getTracer') }
+const rules = {
+  meterProvider: withMethods('a meter provider, with a method getMeter', 'getMeter'),
+  tracerProvider: withMethods('a tracer provider, with a method getTracer', 'getTracer'),
+}

@@ -176,7 +176,7 @@ test('leaves nothing behind once it is ended: no subscriber, no callback, no ope
 
 test('refuses what is no provider', () => {
   expect(() => observe({ meterProvider: {} as never })).toThrow(
-    new TypeError('Expected `meterProvider` to be an object with a method getMeter, got an object'),
+    new TypeError('Expected `meterProvider` to be a meter provider, with a method getMeter, got an object'),
   )
   expect(() => observe({ tracer: 1 } as never)).toThrow(
     'Unknown option `tracer`; expected one of meterProvider, tracer',

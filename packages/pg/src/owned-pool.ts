@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Endpoint } from '@periodic-flush/core'
+import { type Endpoint, obeys, type Rule, verifyValue } from '@periodic-flush/core'
 
 /** What this file needs of a `pg.Pool`, told by its shape: there may be several copies of the package. */
 export interface PgPool {
@@ -39,12 +39,19 @@ interface WithClient {
   readonly Client: new (config: object) => { readonly host: string; readonly port: number }
 }
 
-/** Whether something is a pool of node-postgres. */
+const pgPool: Rule = {
+  expected: 'a pg.Pool',
+  kind: (value) => {
+    if (typeof value !== 'object' || value === null) return false
+    const { options, totalCount, connect, end } = value as Partial<PgPool>
+    const isPool = typeof totalCount === 'number' && typeof connect === 'function' && typeof end === 'function'
+    return isPool && typeof options === 'object' && typeof options.max === 'number'
+  },
+}
+
+/** Whether something is a pool of node-postgres. Never throws. */
 export function isPgPool(value: unknown): value is PgPool {
-  if (typeof value !== 'object' || value === null) return false
-  const { options, totalCount, connect, end } = value as Partial<PgPool>
-  const isPool = typeof totalCount === 'number' && typeof connect === 'function' && typeof end === 'function'
-  return isPool && typeof options === 'object' && typeof options.max === 'number'
+  return obeys(value, pgPool)
 }
 
 /**
@@ -64,6 +71,7 @@ export class OwnedPool {
 
   /** @param failed is called with whatever fails on a connection, whoever hears of it besides. */
   constructor(pool: PgPool, failed: (error: unknown) => void = () => {}) {
+    verifyValue('pool', pool, pgPool)
     this.pool = pool
     // With the password, which pg keeps out of sight by a property that a spread would miss.
     this.told = Object.defineProperties({ max: pool.options.max }, Object.getOwnPropertyDescriptors(pool.options))

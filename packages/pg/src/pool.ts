@@ -10,6 +10,7 @@ import {
   type Options,
   PeriodicFlushError,
   shown,
+  verifyOptions,
 } from '@periodic-flush/core'
 import pg, { type Pool, type PoolOptions } from 'pg'
 import { Checkout, type Connected } from './checkout.ts'
@@ -41,6 +42,7 @@ export function withPeriodicFlush(factory: () => Pool | Promise<Pool>, options: 
   if (typeof factory !== 'function') {
     throw new TypeError(`Expected a function that returns a pg.Pool, got ${shown(factory)}`)
   }
+  verifyOptions(options)
   return new FacadePool(factory, options) as unknown as FlushingPool
 }
 

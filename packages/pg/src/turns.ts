@@ -45,7 +45,7 @@ export class Turns {
   }
 
   #wait(use: Use): void {
-    const timeoutMs = this.#options.connectionTimeoutMillis || undefined
+    const timeoutMs = nativeTimeout(this.#options.connectionTimeoutMillis)
     this.#waiting++
     const start = (lease: Lease<Pool>): void => {
       this.#served()
@@ -56,10 +56,19 @@ export class Turns {
       const late = error instanceof PeriodicFlushError && error.code === 'TIMEOUT'
       use.cut(late ? new Error('timeout exceeded when trying to connect') : (error as Error))
     }
-    this.#flusher.acquireFor(use, { start, fail }, { timeoutMs })
+    this.#flusher.acquireFor(use, { start, fail }, timeoutMs === undefined ? undefined : { timeoutMs })
   }
 
   #served(): void {
     if (--this.#waiting === 0) this.#allServed()
   }
 }
+
+/** As natively, it is whatever a timer of Node makes of it, which takes '500' for 500 and what it cannot wait for 1. */
+function nativeTimeout(given: unknown): number | undefined {
+  if (!given) return undefined
+  const ms = Number(given)
+  return ms >= 1 && ms <= LONGEST_TIMER ? ms : 1
+}
+
+const LONGEST_TIMER = 2 ** 31 - 1

@@ -75,6 +75,19 @@ describe('connect', () => {
     await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
   })
 
+  test.each(['20', -5, 2 ** 31])(
+    'connectionTimeoutMillis of %j is what a timer of Node makes of it, as natively',
+    async (given) => {
+      const pools = [on.native({ max: 1 }), on.flushing({ max: 1 })]
+      const held = await Promise.all(pools.map((pool) => pool.connect()))
+      for (const { options } of pools) options.connectionTimeoutMillis = given as number
+      const [expected, reason] = await Promise.all(pools.map((pool) => reasonOf(pool.connect())))
+      expect(expected).toBeInstanceOf(Error)
+      expect(reason).toEqual(expected)
+      for (const client of held) client.release()
+    },
+  )
+
   test('a connection that cannot be made fails its caller as natively, and gives its lease back', async () => {
     const nowhere = { connectionString: 'postgres://nobody@127.0.0.1:1/none' }
     const expected = await reasonOf(on.native(nowhere).connect())

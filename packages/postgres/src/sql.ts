@@ -7,6 +7,7 @@ import {
   type FlushReport,
   type Options,
   shown,
+  verifyOptions,
 } from '@periodic-flush/core'
 import type { Sql } from 'postgres'
 import { type Client, type Handler, noop, type Query } from './client.ts'
@@ -51,6 +52,7 @@ export function withPeriodicFlush<T extends Types>(
   if (typeof factory !== 'function') {
     throw new TypeError(`Expected a function that returns a postgres.js client, got ${shown(factory)}`)
   }
+  verifyOptions(options)
   const facade = new Facade(() => newClient(factory()), options as Options<unknown>)
   return facade.sql as unknown as FlushingSql<T>
 }

@@ -6,7 +6,10 @@ import {
   type Lease,
   type Options,
   PeriodicFlushError,
-  shown,
+  type Rule,
+  verifyOptions,
+  verifyValue,
+  withMethods,
 } from '@periodic-flush/core'
 import type {
   IsolationLevel,
@@ -32,6 +35,12 @@ export interface Flushable {
 
 const flushing = new WeakMap<object, Rotation>()
 
+const withConnect = withMethods('a driver adapter factory', 'connect')
+const adapterFactory: Rule = {
+  expected: 'a driver adapter factory, such as new PrismaPg({ … })',
+  kind: (value) => withConnect.kind(value) && typeof Reflect.get(Object(value), 'adapterName') === 'string',
+}
+
 /**
  * An adapter factory whose connections are flushed periodically: `new PrismaClient({ adapter: flushingAdapter(…) })`.
  *
@@ -55,6 +64,7 @@ export function flushingAdapter(
   given: SqlDriverAdapterFactory | (() => SqlDriverAdapterFactory | Promise<SqlDriverAdapterFactory>),
   options: Options<SqlDriverAdapter> = {},
 ): (SqlDriverAdapterFactory & Flushable) | Promise<SqlDriverAdapterFactory & Flushable> {
+  verifyOptions(options)
   if (typeof given !== 'function') return flushable(given, rotationOf(given, options))
   const first = given()
   if (first instanceof Promise) return first.then((factory) => ofFunction(factory, given, options))
@@ -102,9 +112,7 @@ function rotationOf(factory: SqlDriverAdapterFactory, options: Options<SqlDriver
 }
 
 function verified(factory: SqlDriverAdapterFactory): SqlDriverAdapterFactory {
-  if (typeof factory?.connect !== 'function' || typeof factory.adapterName !== 'string') {
-    throw new TypeError(`Expected a driver adapter factory, such as new PrismaPg({ … }), got ${shown(factory)}`)
-  }
+  verifyValue('factory', factory, adapterFactory)
   if (flushing.has(factory)) {
     throw new PeriodicFlushError(
       'UNSUPPORTED_CLIENT',

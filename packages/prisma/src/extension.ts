@@ -1,4 +1,12 @@
-import { type Options, PeriodicFlushError, shown } from '@periodic-flush/core'
+import {
+  type Options,
+  obeys,
+  PeriodicFlushError,
+  shown,
+  verifyOptions,
+  verifyValue,
+  withMethods,
+} from '@periodic-flush/core'
 import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import { type Flushable, makeFlushing } from './adapter.ts'
 import type { Rotation } from './rotation.ts'
@@ -48,28 +56,32 @@ export function withPeriodicFlush(
   first?: PrismaClientLike | Options<SqlDriverAdapter>,
   options?: Options<SqlDriverAdapter>,
 ): unknown {
-  if (first !== undefined && isPrismaClient(first)) {
-    const rotation = wrap(first, options ?? {})
+  if (isPrismaClient(first)) {
+    const rotation = wrap(first, options)
     // Not by `$extends`: each layer of it costs every query some microseconds, and drops `$on`.
     return Object.defineProperties(first, { $flush: { value: rotation.flush }, $flusher: { value: rotation } })
   }
   if (options !== undefined) throw new TypeError(`Expected a PrismaClient, got ${shown(first)}`)
+  verifyOptions(first === undefined ? {} : first)
   return (client: PrismaClientLike) => {
-    const rotation = wrap(client, first ?? {})
+    verifyValue('client', client, prismaClient)
+    const rotation = wrap(client, first)
     const extension = { name: 'periodic-flush', client: { $flush: rotation.flush, $flusher: rotation } }
     return client.$extends(extension as never)
   }
 }
 
-function wrap(prisma: PrismaClientLike, options: Options<SqlDriverAdapter>): Rotation {
+function wrap(prisma: PrismaClientLike, options: Options<SqlDriverAdapter> = {}): Rotation {
   const rotation = makeFlushing(adapterFactoryOf(prisma), options)
   // A no-op on a client that has not connected. One that has must let go of what it connected by itself.
   prisma.$disconnect().catch((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
   return rotation
 }
 
-function isPrismaClient(value: object): value is PrismaClientLike {
-  return typeof value === 'object' && value !== null && '$extends' in value && '$disconnect' in value
+const prismaClient = withMethods('a PrismaClient', '$extends', '$disconnect')
+
+function isPrismaClient(value: PrismaClientLike | Options<SqlDriverAdapter> | undefined): value is PrismaClientLike {
+  return obeys(value, prismaClient)
 }
 
 function adapterFactoryOf(prisma: PrismaClientLike): SqlDriverAdapterFactory {

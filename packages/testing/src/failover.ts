@@ -1,6 +1,6 @@
 import { type DatabaseServer, uniqueName } from './database-server.ts'
 import { TestingError } from './errors.ts'
-import { type Expectation, expectOptions, flag, label } from './expectation.ts'
+import { type Expectation, expectOptions, expectValue, flag, label } from './expectation.ts'
 import { mariadb } from './mariadb.ts'
 import type { MariadbServer } from './mariadb-server.ts'
 import { type MovableName, movableName } from './names.ts'
@@ -69,13 +69,15 @@ export class FailoverPair<Server extends DatabaseServer = PostgresServer> implem
   }
 
   /** The connection URL with the name as host; the options are those of a server's `url`. */
-  url(options?: Parameters<Server['url']>[0]): string {
+  url(options: Parameters<Server['url']>[0] = {}): string {
+    // It knows what they may be.
+    this.blue.url(options)
     return this.blue.url({ host: this.name.name, ...options })
   }
 
   /** Fails over: new connections to the name go to that server; those that are open stay where they are. */
   moveTo(side: 'blue' | 'green'): void {
-    if (side !== 'blue' && side !== 'green') throw new RangeError(`Expected 'blue' or 'green', got ${String(side)}`)
+    expectValue('side', side, sideName)
     this.name.moveTo(this[side].host)
   }
 
@@ -111,6 +113,12 @@ export class FailoverPair<Server extends DatabaseServer = PostgresServer> implem
   }
 }
 
+const sideName: Expectation = {
+  type: 'string',
+  expected: "'blue' or 'green'",
+  holds: (value: string) => value === 'blue' || value === 'green',
+}
+
 const engine: Expectation = {
   type: 'string',
   expected: "'postgres' or 'mariadb'",
@@ -127,7 +135,8 @@ export function failoverPair(options?: FailoverPairOptions): Promise<FailoverPai
 export async function failoverPair(
   options: FailoverPairOptions | MariadbFailoverPairOptions = {},
 ): Promise<FailoverPair | FailoverPair<MariadbServer>> {
-  if (options?.engine === 'mariadb') {
+  expectOptions(options, { name: label, engine, replicated: flag, ...postgres.expected, ...mariadb.expected })
+  if (options.engine === 'mariadb') {
     return await startPair(mariadb.expected, options, () => startAll(mariadb, both, options, sides))
   }
   return await startPair({ ...postgres.expected, replicated: flag }, options, () =>

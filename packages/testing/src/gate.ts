@@ -159,6 +159,13 @@ export class Gate implements AsyncDisposable {
   }
 }
 
+/** Its getters may throw. */
+const readable: Expectation = {
+  type: 'object',
+  expected: 'a server, or { host, port }',
+  holds: (value: Partial<GateTarget>) => [value.host, value.port].length === 2,
+}
+
 const attempts = 5
 
 /**
@@ -166,13 +173,14 @@ const attempts = 5
  * until a fault is called. TLS passes through untouched.
  */
 export async function gate(target: GateTarget, options: GateOptions = {}): Promise<Gate> {
-  expectValue('target', target, { type: 'object', expected: 'a server, or { host, port }', holds: () => true })
-  expectValue('target.host', target.host, label)
-  expectValue('target.port', target.port, portNumber)
+  expectValue('target', target, readable)
+  const to = { host: target.host, port: target.port }
+  expectValue('target.host', to.host, label)
+  expectValue('target.port', to.port, portNumber)
   expectOptions(options, { host: ipAddress, port: portNumber })
   const { host = '127.0.0.1' } = options
   for (let attempt = 1; ; attempt += 1) {
-    const opened = new Gate(target, host, await freePort([host], options.port))
+    const opened = new Gate(to, host, await freePort([host], options.port))
     try {
       await opened.accept()
       return opened

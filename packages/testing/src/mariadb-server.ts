@@ -10,7 +10,7 @@ import {
   type UrlOptions,
   uniqueName,
 } from './database-server.ts'
-import { expectOptions, expectValue, identifier, label } from './expectation.ts'
+import { expectOptions, expectValue, flag, identifier, label, values as list } from './expectation.ts'
 import { observer, root } from './mariadb-engine.ts'
 import type { ServerProcess } from './server-process.ts'
 
@@ -82,6 +82,7 @@ export class MariadbServer implements DatabaseServer {
   ): Promise<Row[]> {
     expectValue('text', text, label)
     expectValue('database', database, identifier)
+    if (values !== undefined) expectValue('values', values, list)
     return await this.#ask<Row>(text, values, database)
   }
 
@@ -118,6 +119,7 @@ export class MariadbServer implements DatabaseServer {
 
   /** Makes the server refuse writes of ordinary accounts with error 1290, as a demoted one does, or accept them again. */
   async readOnly(on: boolean): Promise<void> {
+    expectValue('on', on, flag)
     await this.#ask(`set global read_only = ${on ? 1 : 0}`)
   }
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { TestingError } from './errors.ts'
-import { type Expectation, expectValue, ipAddress, shown } from './expectation.ts'
+import { type Expectation, expectValue, holds, ipAddress, shown } from './expectation.ts'
 import { type Answer, NameTable } from './name-table.ts'
 
 /** How a look-up can fail: no such name, no answer from the resolver for now, or a failure that lasts. */
@@ -58,8 +58,10 @@ export class MovableName implements Disposable {
   moveTo(addresses: string | readonly string[]): void {
     this.#expectLive()
     const all = typeof addresses === 'string' ? [addresses] : addresses
-    if (!Array.isArray(all)) throw new TypeError(`Expected an address or an array of them, got ${shown(addresses)}`)
-    if (all.length === 0) throw new RangeError('Expected at least one address, got []')
+    if (!holds(all, Array.isArray)) {
+      throw new TypeError(`Expected \`addresses\` to be an address or an array of them, got ${shown(addresses)}`)
+    }
+    if (all.length === 0) throw new RangeError('Expected `addresses` to be at least one address, got []')
     for (const each of all) expectValue('address', each, ipAddress)
     this.#addresses = Object.freeze([...all])
     this.#answerWith({ addresses: this.#addresses })

@@ -11,7 +11,7 @@ import {
   uniqueName,
 } from './database-server.ts'
 import { TestingError } from './errors.ts'
-import { expectOptions, expectValue, identifier, label } from './expectation.ts'
+import { type Expectation, expectOptions, expectValue, flag, identifier, label, values as list } from './expectation.ts'
 import { superuser } from './postgres-engine.ts'
 import type { ServerProcess } from './server-process.ts'
 
@@ -104,6 +104,7 @@ export class PostgresServer implements DatabaseServer {
   ): Promise<Row[]> {
     expectValue('text', text, label)
     expectValue('database', database, identifier)
+    if (values !== undefined) expectValue('values', values, list)
     this.#process.expectRunning()
     if (database === maintenanceDatabase) return rowsOf<Row>(await this.#pool.query(text, values && [...values]))
     // Not kept open: a connection would stand in the way of DROP DATABASE, or of using it as a template.
@@ -156,6 +157,7 @@ export class PostgresServer implements DatabaseServer {
    * goes on as it was. As with any `default_transaction_read_only`, a client that says `read write` still may.
    */
   async readOnly(on: boolean): Promise<void> {
+    expectValue('on', on, flag)
     const wanted = on ? 'on' : 'off'
     await this.query(`alter system set default_transaction_read_only = ${wanted}`, [], maintenanceDatabase)
     await this.query('select pg_reload_conf()', [], maintenanceDatabase)
@@ -184,6 +186,7 @@ export class PostgresServer implements DatabaseServer {
    * `REPLICATION_FAILED` if this is no standby (any more), or is still behind after 30 s.
    */
   async caughtUpWith(primary: PostgresServer): Promise<void> {
+    expectValue('primary', primary, postgresServer)
     // The message itself is nothing to anybody; unlike a look at the position, it gets what comes before it sent.
     const [written] = await primary.query<{ position: string }>(
       "select pg_logical_emit_message(false, 'periodic-flush-testing', '', true) as position",
@@ -263,6 +266,13 @@ export class PostgresServer implements DatabaseServer {
   #replicationError(what: string): TestingError {
     return new TestingError('REPLICATION_FAILED', `${this.#process.label} ${what}`)
   }
+}
+
+export const postgresServer: Expectation = {
+  type: 'object',
+  expected: 'a PostgresServer',
+  kind: (value) => value instanceof PostgresServer,
+  holds: () => true,
 }
 
 /** The URL to connect to a PostgreSQL server with, or to what `options` name instead. */

@@ -1,7 +1,7 @@
-import { expectOptions, ipAddress, label, shown } from './expectation.ts'
+import { expectOptions, expectValue, ipAddress, label } from './expectation.ts'
 import { type PostgresOptions, postgres } from './postgres.ts'
 import { type Authentication, reservedPostgresSettings, standbyEngine } from './postgres-engine.ts'
-import { PostgresServer } from './postgres-server.ts'
+import { type PostgresServer, postgresServer } from './postgres-server.ts'
 import { type ServerKind, type SingleOptions, serverOptions, startAll } from './servers.ts'
 
 export interface StartPostgresStandbyOptions extends SingleOptions, Pick<PostgresOptions, 'port' | 'settings'> {
@@ -31,9 +31,7 @@ export async function startPostgresStandby(
   primary: PostgresServer,
   options: StartPostgresStandbyOptions = {},
 ): Promise<PostgresServer> {
-  if (!(primary instanceof PostgresServer)) {
-    throw new TypeError(`Expected \`primary\` to be a PostgresServer, got ${shown(primary)}`)
-  }
+  expectValue('primary', primary, postgresServer)
   const { port: portNumber, settings } = serverOptions(reservedPostgresSettings)
   expectOptions(options, { host: ipAddress, name: label, port: portNumber, settings })
   const { host = '127.0.0.2', name } = options

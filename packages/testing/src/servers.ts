@@ -1,14 +1,16 @@
-import { inspect } from 'node:util'
 import type { DatabaseServer, ServerDescription } from './database-server.ts'
 import type { Certificate, Engine } from './engine.ts'
 import {
   type Expectation,
+  entriesOf,
   expectOptions,
   expectValue,
+  holds,
   identifier,
   ipAddress,
   label,
   portNumber,
+  shown,
 } from './expectation.ts'
 import { freePort, isPortTaken } from './free-port.ts'
 import { ServerProcess } from './server-process.ts'
@@ -72,9 +74,9 @@ export function serverOptions(reserved: ReadonlySet<string>): Readonly<Record<ke
     type: 'object',
     expected: `an object of strings by the name of the setting, without ${[...reserved].join(', ')}`,
     holds: (value: object) =>
-      Object.entries(value).every(
+      entriesOf(value)?.every(
         ([key, text]) => /^[a-z_][\w.]*$/i.test(key) && !reserved.has(key.toLowerCase()) && typeof text === 'string',
-      ),
+      ) === true,
   }
   return { port: portNumber, tls: certificate, database: identifier, maxConnections: connections, settings }
 }
@@ -97,11 +99,11 @@ export async function startServers<Server extends DatabaseServer, Options extend
   hosts: readonly string[],
   options: Options & SeveralOptions,
 ): Promise<Server[]> {
-  if (!Array.isArray(hosts)) throw new TypeError(`Expected \`hosts\` to be an array, got ${inspect(hosts)}`)
+  if (!holds(hosts, Array.isArray)) throw new TypeError(`Expected \`hosts\` to be an array, got ${shown(hosts)}`)
   if (hosts.length === 0) throw new RangeError('Expected `hosts` to hold at least one address, got []')
   for (const [index, host] of hosts.entries()) expectValue(`hosts[${index}]`, host, ipAddress)
   if (new Set(hosts).size < hosts.length) {
-    throw new RangeError(`Expected \`hosts\` to differ from each other, got ${inspect(hosts)}`)
+    throw new RangeError(`Expected \`hosts\` to differ from each other, got ${hosts.join(', ')}`)
   }
   const names: Expectation = {
     type: 'object',

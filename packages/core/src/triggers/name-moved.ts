@@ -1,6 +1,6 @@
 import dns from 'node:dns'
 import type { Endpoint } from '../driver.ts'
-import { milliseconds, type Rule, verified } from '../options.ts'
+import { aFunction, milliseconds, nonEmptyString, type Rule, verified } from '../rule.ts'
 import type { Trigger } from '../trigger.ts'
 import { type Lookup, NameWatch } from './name-watch.ts'
 
@@ -22,10 +22,11 @@ export interface NameMovedOptions {
 const rules: Readonly<Record<keyof NameMovedOptions, Rule>> = {
   pollMs: milliseconds(1),
   settleMs: milliseconds(0),
-  lookup: { expected: 'a function', kind: (value) => typeof value === 'function' },
+  lookup: aFunction,
   endpoints: {
     expected: 'an array of { host }',
-    kind: (value) => Array.isArray(value) && value.every((endpoint) => typeof endpoint?.host === 'string'),
+    kind: (value) => Array.isArray(value) && value.every((endpoint) => nonEmptyString.kind(endpoint?.host)),
+    range: (value: readonly { host: string }[]) => value.every(({ host }) => host !== ''),
   },
 }
 

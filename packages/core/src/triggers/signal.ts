@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { shown } from '../options.ts'
+import { type Rule, verifyValue } from '../rule.ts'
 import type { Trigger } from '../trigger.ts'
 
 /** One listener per signal serves every client: Node warns of more than ten. */
@@ -8,6 +8,12 @@ const listening = new Map<NodeJS.Signals, Listening>()
 /** No process can listen to these. */
 const UNHEARD: readonly string[] = ['SIGKILL', 'SIGSTOP']
 
+const heard: Rule = {
+  expected: "the name of a signal, such as 'SIGUSR2'",
+  kind: (value) => typeof value === 'string',
+  range: (value: string) => Object.hasOwn(constants.signals, value) && !UNHEARD.includes(value),
+}
+
 /**
  * Flushes when the process gets a signal, as in `kill -USR2 <pid>`. Node then no longer does what it does by default on
  * that signal, for as long as the trigger watches.
@@ -15,9 +21,7 @@ const UNHEARD: readonly string[] = ['SIGKILL', 'SIGSTOP']
  * @throws TypeError if `name` is no string, RangeError if this system has no such signal that a process can listen to.
  */
 export function signal(name: NodeJS.Signals): Trigger {
-  const message = `Expected the name of a signal, such as 'SIGUSR2', got ${shown(name)}`
-  if (typeof name !== 'string') throw new TypeError(message)
-  if (!Object.hasOwn(constants.signals, name) || UNHEARD.includes(name)) throw new RangeError(message)
+  verifyValue('name', name, heard)
   const all = listening.get(name) ?? new Listening(name)
   listening.set(name, all)
   return {

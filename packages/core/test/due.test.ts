@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest'
+import { deferred } from '../src/deferred.ts'
+import { Due } from '../src/due.ts'
+import { Generation } from '../src/generation.ts'
+import { ManualClock, settled } from './manual-clock.ts'
+import { ScriptedDriver } from './scripted-driver.ts'
+
+test('a generation is due once it is older than maxAgeMs, not before', () => {
+  const { due, generation, flushed } = setUp(1_000)
+  expect(due.has(generation, 1_000)).toBe(false)
+  expect(due.has(generation, 1_001)).toBe(true)
+  due.flush(generation)
+  expect(flushed).toEqual(['max-age'])
+})
+
+test('it is due once no timer has fired by the time by which one should have, and that is the reason', () => {
+  const { due, generation, flushed } = setUp(false)
+  due.awakeUntil = 5_000
+  expect(due.has(generation, 5_000)).toBe(false)
+  expect(due.has(generation, 5_001)).toBe(true)
+  due.flush(generation)
+  expect(flushed).toEqual(['woke up'])
+})
+
+test('all that come while its flush opens share that one; what is not due is not flushed', () => {
+  const { due, generation, flushed } = setUp(false)
+  due.flush(generation)
+  expect(flushed).toEqual([])
+  due.mark(generation, 'distrusted')
+  due.flush(generation)
+  due.flush(generation)
+  expect(flushed).toEqual(['distrusted'])
+})
+
+test('when its flush fails, those who waited are served, and the old client has another term', async () => {
+  const { clock, due, generation, flushed, turn, postponed } = setUp(1_000)
+  await clock.advance(1_001)
+  due.has(generation, clock.now())
+  due.flush(generation)
+  turn.reject(new Error('no fresh client'))
+  await settled()
+  expect(postponed()).toBe(1)
+  expect(due.has(generation, clock.now())).toBe(false)
+  expect(due.has(generation, clock.now() + 1_001)).toBe(true)
+  due.flush(generation)
+  expect(flushed).toEqual(['max-age', 'max-age'])
+})
+
+test('nobody waits longer than they were told to; the timer for that keeps no process alive', async () => {
+  const { clock, due, generation, postponed } = setUp(false)
+  due.mark(generation, 'demoted', 500)
+  expect({ timers: clock.timers, held: clock.held }).toEqual({ timers: 1, held: 0 })
+  await clock.advance(500)
+  expect(postponed()).toBe(1)
+  expect(due.has(generation, clock.now())).toBe(false)
+})
+
+test('that timer is gone once the flush is done, where it is set anew, and at the end', async () => {
+  const { clock, due, generation, turn } = setUp(false)
+  due.mark(generation, 'demoted', 500)
+  due.mark(generation, 'demoted', 500)
+  expect(clock.timers).toBe(1)
+  due.flush(generation)
+  turn.resolve()
+  await settled()
+  expect(clock.timers).toBe(0)
+  due.mark(generation, 'demoted', 500)
+  due.end()
+  expect(clock.timers).toBe(0)
+})
+
+function setUp(maxAgeMs: number | false) {
+  const clock = new ManualClock()
+  const flushed: string[] = []
+  const turn = deferred<void>()
+  let postponed = 0
+  const due = new Due<object>(maxAgeMs, clock, {
+    flush(reason) {
+      flushed.push(reason)
+      return turn.promise
+    },
+    postponed: () => void postponed++,
+  })
+  const generation = new Generation<object>(1, {}, 0, new ScriptedDriver() as never, () => {})
+  return { clock, due, generation, flushed, turn, postponed: () => postponed }
+}
