@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { entrants, representatives } from './entrants.ts'
+import { fleet } from './fleet.ts'
 import type { BenchName, BenchRecord, Findings, Goal, Note } from './record.ts'
 import { withBlock } from './report/block.ts'
 import { markdown } from './report/markdown.ts'
@@ -14,11 +15,15 @@ const published = new URL('test/bench/plots/', root)
 /** Where a quick run leaves what it found: it is not to be published. */
 const tried = new URL('test/artefacts/bench/', root)
 
+/** Nothing takes so long; what hangs ends there. */
+const LIMIT_MS = 600_000
+
 /** What one process does. */
 interface Job {
   readonly bench: BenchName
   readonly client: string
   readonly way?: string
+  readonly scenario?: string
 }
 
 /** Drizzle's release candidate goes through the same entry points of ours as its release. */
@@ -36,20 +41,27 @@ const jobs: readonly Job[] = [
   ...representatives.flatMap((client) => ways.map((way): Job => ({ bench: 'failover', client, way }))),
 ]
 
+/** A little of everything: one failover, in all ways. */
+const quickJobs: readonly Job[] = [
+  ...jobs.filter(({ bench, client }) => bench !== 'failover' && representatives.includes(client)),
+  ...ways.map((way): Job => ({ bench: 'failover', client: 'pg', way, scenario: 'kill' })),
+]
+
 /** Everything, one after the other; writes the record, the pictures and the README's part. */
 export async function all(quick: boolean): Promise<void> {
   const begun = performance.now()
   const found: Record<BenchName, object[]> = { overhead: [], flush: [], soak: [], failover: [] }
   const goals: Goal[] = []
   const notes: Note[] = []
-  for (const [index, job] of jobs.entries()) {
+  const chosen = quick ? quickJobs : jobs
+  for (const [index, job] of chosen.entries()) {
     const since = performance.now()
     const findings = await done(job, quick)
     found[job.bench].push(...findings.rows)
     goals.push(...findings.goals)
     notes.push(...findings.notes)
     const seconds = Math.round((performance.now() - since) / 1_000)
-    console.error(`${index + 1}/${jobs.length} ${Object.values(job).join(', ')}: ${seconds} s`)
+    console.error(`${index + 1}/${chosen.length} ${Object.values(job).join(', ')}: ${seconds} s`)
   }
   const record = {
     date: new Date().toISOString().slice(0, 10),
@@ -63,15 +75,18 @@ export async function all(quick: boolean): Promise<void> {
     notes,
   }
   await written(record)
+  // It has no machine's time in it, and writes its own part.
+  if (!quick) await fleet()
 }
 
 /** What a process of its own finds; if it dies, that is what was found. */
-async function done({ bench, client, way }: Job, quick: boolean): Promise<Findings> {
+async function done({ bench, ...selection }: Job, quick: boolean): Promise<Findings> {
   const main = fileURLToPath(new URL('main.js', import.meta.url))
-  const args = [bench, '--client', client, ...(way === undefined ? [] : ['--way', way]), ...(quick ? ['--quick'] : [])]
+  const args = [bench, ...Object.entries(selection).flatMap(([name, value]) => [`--${name}`, value])]
+  if (quick) args.push('--quick')
   // It warns of the wrapper's listeners without end.
   const execArgv = ['--expose-gc', '--disable-warning=MaxListenersExceededWarning']
-  const child = fork(main, args, { execArgv, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+  const child = fork(main, args, { execArgv, stdio: ['ignore', 'ignore', 'pipe', 'ipc'], timeout: LIMIT_MS })
   let findings: Findings | undefined
   let complaint = ''
   child.on('message', (message) => {
@@ -87,7 +102,7 @@ async function done({ bench, client, way }: Job, quick: boolean): Promise<Findin
   // The line that says what was thrown, without the places where.
   const [error = `code ${code}`] = /^(?:\w*Error|error): .*$/m.exec(complaint) ?? []
   const text = `the process ended: ${error}`
-  return { rows: [], goals: [], notes: [{ bench, client, way: way ?? 'any', text }] }
+  return { rows: [], goals: [], notes: [{ bench, client: selection.client, way: selection.way ?? 'any', text }] }
 }
 
 async function written(record: BenchRecord): Promise<void> {
@@ -96,7 +111,7 @@ async function written(record: BenchRecord): Promise<void> {
   await writeFile(new URL('benches.json', folder), `${JSON.stringify(record, undefined, 2)}\n`)
   for (const [name, svg] of pictures(record)) await writeFile(new URL(name, folder), svg)
   const readme = new URL('README.md', root)
-  const text = withBlock(await readFile(readme, 'utf8'), markdown(record))
+  const text = withBlock('benches', await readFile(readme, 'utf8'), markdown(record))
   await writeFile(record.quick ? new URL('README.md', tried) : readme, text)
   console.error(`Written: ${fileURLToPath(folder)}${record.quick ? '' : ' and README.md'}`)
   for (const { verdict, bench, client, goal, value, reason } of record.goals) {

@@ -1,21 +1,22 @@
-const begin = '<!-- benches: written by `pnpm bench all`; a test compares it with what that last measured -->'
-const end = '<!-- end of benches -->'
+/** The parts of the README that a bench writes. */
+export type BlockName = 'benches' | 'fleet'
 
-/** What stands between the marks; throws where there are none. */
-export function block(text: string): string {
-  const [from, to] = marks(text)
+/** What stands between the marks of that name; throws where there are none. */
+export function block(name: BlockName, text: string): string {
+  const [from, to] = marks(name, text)
   return text.slice(from, to).trim()
 }
 
-/** The text with something else between the marks. */
-export function withBlock(text: string, content: string): string {
-  const [from, to] = marks(text)
+/** The text with something else between those marks. */
+export function withBlock(name: BlockName, text: string, content: string): string {
+  const [from, to] = marks(name, text)
   return `${text.slice(0, from)}\n\n${content.trim()}\n\n${text.slice(to)}`
 }
 
-function marks(text: string): readonly [from: number, to: number] {
-  const from = text.indexOf(begin)
-  const to = text.indexOf(end)
-  if (from < 0 || to < from) throw new Error(`Expected ${begin} and then ${end}`)
+function marks(name: BlockName, text: string): readonly [from: number, to: number] {
+  const [begin = ''] = new RegExp(`<!-- ${name}: .*?-->`, 's').exec(text) ?? []
+  const end = `<!-- end of ${name} -->`
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+  if (begin === '' || to < from) throw new Error(`Expected <!-- ${name}: … --> and then ${end}`)
   return [from + begin.length, to]
 }

@@ -1,5 +1,6 @@
 import { type BenchRecord, benchNames, type FailoverRow, type Goal } from '../record.ts'
 import { isOurs, label } from './labels.ts'
+import { table } from './table.ts'
 
 /** What stands in the README while there is no record. */
 export const notYetRun = 'Not run yet: `npx --yes pnpm@12 bench all` puts its figures and pictures here.'
@@ -58,6 +59,7 @@ function beside({ overhead, flush, soak, failover }: BenchRecord): string {
     })
   })
   return table(
+    2,
     [
       'client',
       'way',
@@ -131,7 +133,7 @@ function everyClient({ overhead, flush }: BenchRecord): string {
     '× bare',
     'peak connections',
   ]
-  return `${text}\n\n${table(header, rows)}`
+  return `${text}\n\n${table(1, header, rows)}`
 }
 
 /** What was promised and not reached, by name, with the reason. */
@@ -154,16 +156,4 @@ function notes({ notes }: BenchRecord): string {
   const known = benchNames.flatMap((bench) => notes.filter((note) => note.bench === bench))
   const lines = known.map(({ bench, client, way, text }) => `- ${bench}, ${client}, ${label(way)}: ${text}`)
   return lines.length === 0 ? '' : `Not measured:\n\n${lines.join('\n')}`
-}
-
-/** Columns as wide as what is in them, as Prettier leaves them. */
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = [header, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')))
-  const widths = header.map((_, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)))
-  const numbers = header.map((_, column) => column > 1 && rows.every((row) => !/[a-z]{6}/.test(row[column] ?? '')))
-  const line = (row: readonly string[]) =>
-    `| ${row.map((cell, at) => (numbers[at] ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0))).join(' | ')} |`
-  const rule = `| ${widths.map((width, at) => (numbers[at] ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width))).join(' | ')} |`
-  const [first = [], ...others] = cells
-  return [line(first), rule, ...others.map(line)].join('\n')
 }
