@@ -1,12 +1,13 @@
 import { channel } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DatabaseServer, mariadbAvailable } from '@periodic-flush/testing'
+import { ended } from './ended.ts'
 import { openLoop } from './open-loop.ts'
 import { Outcomes } from './outcomes.ts'
 import { Pairs } from './pairs.ts'
 import { Peak } from './peak.ts'
 import { type FailoverRow, type Findings, type Goal, type Note, unexplained } from './record.ts'
-import { type Contender, DEADLINE_MS, INTERVAL_MS, POOL, type Rival, rivals, type Way, ways } from './rivals.ts'
+import { DEADLINE_MS, INTERVAL_MS, POOL, type Rival, rivals, type Way, ways } from './rivals.ts'
 import { chosen, type Selection } from './selection.ts'
 import { Wire } from './wire.ts'
 
@@ -119,15 +120,6 @@ async function run(pairs: Pairs, rival: Rival, scenario: Scenario, way: Way): Pr
     acceptedAfterError: scenario === 'demote' ? onOld.filter((n) => n >= firstAfterError).length : undefined,
     twice: new Set(onOld).size + new Set(onFresh).size - new Set([...onOld, ...onFresh]).size,
   }
-}
-
-/** Ends a contender, as far as it can: some wait for ever on what was lost. True if it still does. */
-async function ended(contender: Contender): Promise<boolean> {
-  const end = contender.end().then(
-    () => false,
-    () => false,
-  )
-  return await Promise.race([end, sleep(6_000, true, { ref: false })])
 }
 
 async function numbers(server: DatabaseServer): Promise<number[]> {

@@ -1,4 +1,5 @@
 import { createFlusher } from '@periodic-flush/core'
+import { ended } from './ended.ts'
 import { type Asked, type Entrant, entrants } from './entrants.ts'
 import { atLeast, interval, median } from './interval.ts'
 import { type Findings, type Goal, type Note, type OverheadRow, unexplained } from './record.ts'
@@ -123,7 +124,7 @@ async function against(
       })
     }
   }
-  await Promise.all(courses.map(({ contender }) => contender.end()))
+  await Promise.all(courses.map(({ contender }) => ended(contender)))
   const [bare, ...others] = courses as [Course, ...Course[]]
   return others.map((course) => compared(entrant.name, callers, course, bare))
 }

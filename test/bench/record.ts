@@ -46,6 +46,7 @@ export interface FlushRow {
   readonly renews: boolean
   readonly queries: number
   readonly failed: number
+  readonly 'never answered': number
   readonly 'failed flushes': number
   /** The 99th percentile of the latency: the median of the rounds, and the least and the most of them. */
   readonly 'p99 ms': number

@@ -50,7 +50,7 @@ function beside({ overhead, flush, soak, failover }: BenchRecord): string {
         way === 'bare' ? '1' : (cost?.cpu.toFixed(2) ?? ''),
         load?.['p99 ms'].toFixed(1) ?? '',
         load?.ratio.toFixed(2) ?? '',
-        load === undefined ? '' : `${load.failed}`,
+        load === undefined ? '' : `${load.failed + load['never answered']}`,
         load === undefined ? '' : `${load['peak connections']}`,
         ...strokes.map((stroke) => firstAnswer(struck, stroke)),
         strokes.map((stroke) => lost(struck, stroke)).join(' · '),
@@ -67,13 +67,13 @@ function beside({ overhead, flush, soak, failover }: BenchRecord): string {
       'CPU/query × bare',
       'p99 ms',
       'p99 × bare',
-      'failed',
+      'failed or unanswered',
       'peak connections',
       'move: ms',
       'freeze: ms',
       'kill: ms',
       'demote: ms',
-      'failed or unanswered in these four',
+      'failed or unanswered: these four',
       'heap MB / renewals',
     ],
     rows,
@@ -142,9 +142,9 @@ function goals({ goals }: BenchRecord): string {
   const missed = of('missed').map((goal) => `- ${named(goal)}. Reason: ${goal.reason ?? 'not known'}.`)
   const unclear = of('unclear').map((goal) => `- ${named(goal)}`)
   return [
-    `Of ${goals.length} goals, ${of('reached').length} were reached, ${missed.length} missed, and ${unclear.length} lie within what can be measured.`,
+    `Of ${goals.length} goals, ${of('reached').length} were reached, ${missed.length} missed, and of ${unclear.length} the interval lies on both sides of the goal.`,
     ...(missed.length > 0 ? [`Missed:\n\n${missed.join('\n')}`] : []),
-    ...(unclear.length > 0 ? [`Within what can be measured:\n\n${unclear.join('\n')}`] : []),
+    ...(unclear.length > 0 ? [`On both sides of the goal:\n\n${unclear.join('\n')}`] : []),
   ].join('\n\n')
 }
 
