@@ -84,9 +84,7 @@ async function done({ bench, ...selection }: Job, quick: boolean): Promise<Findi
   const main = fileURLToPath(new URL('main.js', import.meta.url))
   const args = [bench, ...Object.entries(selection).flatMap(([name, value]) => [`--${name}`, value])]
   if (quick) args.push('--quick')
-  // It warns of the wrapper's listeners without end.
-  const execArgv = ['--expose-gc', '--disable-warning=MaxListenersExceededWarning']
-  const child = fork(main, args, { execArgv, stdio: ['ignore', 'ignore', 'pipe', 'ipc'], timeout: LIMIT_MS })
+  const child = fork(main, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], timeout: LIMIT_MS })
   let findings: Findings | undefined
   let complaint = ''
   child.on('message', (message) => {
