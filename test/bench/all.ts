@@ -43,7 +43,7 @@ const jobs: readonly Job[] = [
 
 /** A little of everything: one failover, in all ways. */
 const quickJobs: readonly Job[] = [
-  ...jobs.filter(({ bench, client }) => bench !== 'failover' && representatives.includes(client)),
+  ...jobs.filter(({ bench, client }) => bench !== 'failover' && ['core', ...representatives].includes(client)),
   ...ways.map((way): Job => ({ bench: 'failover', client: 'pg', way, scenario: 'kill' })),
 ]
 

@@ -14,12 +14,15 @@ const INTERVAL_MS = 86_400_000
 /** The bare client once more, opened apart: how far a ratio may be from 1 where there is no difference. */
 const CONTROL = 'bare again'
 
+/** So many slices first, so that code is compiled and connections are open. */
+const WARM_UP = 8
+
 interface Length {
   readonly rounds: number
   readonly sliceMs: number
 }
 
-const full: Length = { rounds: 15, sliceMs: 100 }
+const full: Length = { rounds: 24, sliceMs: 50 }
 const quick: Length = { rounds: 3, sliceMs: 40 }
 
 /** One way through all rounds: what each had of throughput and of CPU time per query. */
@@ -144,7 +147,7 @@ async function opened(
     const contender = entrant.contender(way === CONTROL ? 'bare' : (way as (typeof ways)[number]), url, INTERVAL_MS)
     if (contender === undefined) continue
     try {
-      for (let n = 0; n < 3; n++) await slice(contender, callers, sliceMs)
+      for (let n = 0; n < WARM_UP; n++) await slice(contender, callers, sliceMs)
       courses.push({ way, contender, rounds: [] })
     } catch (error) {
       if (way !== 'aws-wrapper') throw error

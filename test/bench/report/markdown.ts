@@ -92,7 +92,7 @@ function lost(rows: readonly FailoverRow[], scenario: string): string {
 
 const reading = [
   'The first two figures are about the time between two renewals, with 16 callers. The next four: a renewal a second, at 800 queries per second on a pool of 10, each way in turn on one server. The next five: the name moves to another server, and the old one serves on, hangs, dies or turns read-only; milliseconds until the new one answers. The last: what the heap has grown by.',
-  'A maximum age renews each connection by itself, mysql2 has none. “On a timer”: a fresh client takes over at once, the old one is ended and not waited for. The [AWS wrapper](https://github.com/aws/aws-advanced-nodejs-wrapper) runs with its `efm2` plugin, whose time limits are shortened, and with `maxLifetimeSeconds` on `pg`; the rest of it needs Aurora, which is what it is made for.',
+  'A maximum age renews each connection by itself, mysql2 has none. “On a timer”: a fresh client takes over at once, the old one is ended and not waited for. The [AWS wrapper](https://github.com/aws/aws-advanced-nodejs-wrapper) runs with its `efm2` plugin, whose time limits are shortened, and with `maxLifetimeSeconds` on `pg`; the rest of it needs Aurora, which is what it is made for. It wraps each connection anew whenever one is taken from its pool. The bench listens for the errors of its inner pool, which is private: without that, an idle connection that breaks ends the process.',
 ].join('\n\n')
 
 /** Overhead and flushes of every client, with the intervals. */
