@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { describe, expect, test } from 'vitest'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { found } from './bench/child.ts'
 import { atLeast, interval, median } from './bench/interval.ts'
 import type { BenchRecord, FailoverRow, FlushRow, OverheadRow } from './bench/record.ts'
 import { block, withBlock } from './bench/report/block.ts'
@@ -112,6 +115,43 @@ describe('the marked part of the README', () => {
     expect(() => withBlock('benches', 'before\nafter\n', 'new')).toThrow(/Expected <!-- benches/)
     expect(() => withBlock('fleet', text, 'new')).toThrow(/Expected <!-- fleet/)
   })
+})
+
+describe('a bench in a process of its own', () => {
+  const nothing = JSON.stringify({ rows: [], goals: [], notes: [] })
+
+  test('gives what it sends', async () => {
+    const script = await written(`process.send(${nothing}, () => process.exit(0))`)
+    expect(await found(script, [], 60_000)).toEqual(JSON.parse(nothing))
+  })
+
+  test('that dies tells of what, even after it has sent something', async () => {
+    const dies = `throw Object.assign(new TypeError('no such socket'), { code: 'E' })`
+    const message = 'the process ended: TypeError: no such socket'
+    await expect(found(await written(dies), [], 60_000)).rejects.toThrow(message)
+    await expect(found(await written(`process.send(${nothing}, () => { ${dies} })`), [], 60_000)).rejects.toThrow(
+      message,
+    )
+    const says = `console.error('why'); process.exit(3)`
+    const error = await found(await written(says), [], 60_000).catch((reason: Error) => reason)
+    expect(error).toMatchObject({ message: 'the process ended: code 3', cause: 'why\n' })
+  })
+
+  test('that something else ends tells of the signal', async () => {
+    const script = await written(`process.kill(process.pid, 'SIGKILL')`)
+    await expect(found(script, [], 60_000)).rejects.toThrow('the process ended: SIGKILL')
+  })
+
+  test('that hangs is ended', async () => {
+    await expect(found(await written('setInterval(() => {}, 1_000)'), [], 300)).rejects.toThrow('running after 0.3 s')
+  })
+
+  async function written(script: string): Promise<string> {
+    const file = join(await mkdtemp(join(tmpdir(), 'bench-')), 'script.mjs')
+    await writeFile(file, script)
+    onTestFinished(() => rm(dirname(file), { recursive: true }))
+    return file
+  }
 })
 
 describe('the interval of a median', () => {

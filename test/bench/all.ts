@@ -1,6 +1,6 @@
-import { fork } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { found } from './child.ts'
 import { entrants, representatives } from './entrants.ts'
 import { fleet } from './fleet.ts'
 import type { BenchName, BenchRecord, Findings, Goal, Note } from './record.ts'
@@ -10,6 +10,7 @@ import { pictures } from './report/pictures.ts'
 import { ways } from './rivals.ts'
 import { machine, versions } from './surroundings.ts'
 
+const main = fileURLToPath(new URL('main.js', import.meta.url))
 const root = new URL('../../../../', import.meta.url)
 const published = new URL('test/bench/plots/', root)
 /** Where a quick run leaves what it found: it is not to be published. */
@@ -50,14 +51,14 @@ const quickJobs: readonly Job[] = [
 /** Everything, one after the other; writes the record, the pictures and the README's part. */
 export async function all(quick: boolean): Promise<void> {
   const begun = performance.now()
-  const found: Record<BenchName, object[]> = { overhead: [], flush: [], soak: [], failover: [] }
+  const rows: Record<BenchName, object[]> = { overhead: [], flush: [], soak: [], failover: [] }
   const goals: Goal[] = []
   const notes: Note[] = []
   const chosen = quick ? quickJobs : jobs
   for (const [index, job] of chosen.entries()) {
     const since = performance.now()
     const findings = await done(job, quick)
-    found[job.bench].push(...findings.rows)
+    rows[job.bench].push(...findings.rows)
     goals.push(...findings.goals)
     notes.push(...findings.notes)
     const seconds = Math.round((performance.now() - since) / 1_000)
@@ -70,7 +71,7 @@ export async function all(quick: boolean): Promise<void> {
     machine: machine(),
     versions: await versions(),
     // Each bench gives rows of its own kind; between processes that is lost.
-    ...(found as unknown as Pick<BenchRecord, BenchName>),
+    ...(rows as unknown as Pick<BenchRecord, BenchName>),
     goals,
     notes,
   }
@@ -81,26 +82,17 @@ export async function all(quick: boolean): Promise<void> {
 
 /** What a process of its own finds; if it dies, that is what was found. */
 async function done({ bench, ...selection }: Job, quick: boolean): Promise<Findings> {
-  const main = fileURLToPath(new URL('main.js', import.meta.url))
   const args = [bench, ...Object.entries(selection).flatMap(([name, value]) => [`--${name}`, value])]
   if (quick) args.push('--quick')
-  const child = fork(main, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], timeout: LIMIT_MS })
-  let findings: Findings | undefined
-  let complaint = ''
-  child.on('message', (message) => {
-    findings = message as Findings
-  })
-  child.stderr?.on('data', (chunk) => {
-    complaint = `${complaint}${chunk}`.slice(-20_000)
-  })
-  const code = await new Promise<number | null>((resolve) => child.once('exit', resolve))
-  if (findings !== undefined && code === 0) return findings
-  process.exitCode = 1
-  console.error(complaint)
-  // The line that says what was thrown, without the places where.
-  const [error = `code ${code}`] = /^(?:\w*Error|error): .*$/m.exec(complaint) ?? []
-  const text = `the process ended: ${error}`
-  return { rows: [], goals: [], notes: [{ bench, client: selection.client, way: selection.way ?? 'any', text }] }
+  try {
+    return await found(main, args, LIMIT_MS)
+  } catch (error) {
+    process.exitCode = 1
+    const { message: text, cause } = error as Error
+    console.error(text, cause)
+    const { client, way = 'any' } = selection
+    return { rows: [], goals: [], notes: [{ bench, client, way, text }] }
+  }
 }
 
 async function written(record: BenchRecord): Promise<void> {

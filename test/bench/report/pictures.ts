@@ -39,7 +39,7 @@ function flushPicture({ flush }: BenchRecord): string {
   const clients = [...new Set(flush.map(({ client }) => client))]
   return drawnBars({
     title: 'While everything is renewed once a second',
-    caption: '99th percentile of the latency at 800 queries per second, a pool of 10; orange: off the scale',
+    caption: '99th percentile at 800 queries per second, a pool of 10; orange: off the scale',
     unit: 'ms',
     longest: 100,
     endless: '',
