@@ -17,11 +17,7 @@ const benches: Readonly<Record<string, (selection: Selection) => Promise<Finding
 }
 
 const some = { type: 'string', multiple: true } as const
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  // A comma stands between several of the last three; scenarios and ways are `failover`'s.
-  options: { json: { type: 'boolean' }, quick: { type: 'boolean' }, client: some, scenario: some, way: some },
-})
+const { values, positionals } = asked()
 
 if (positionals.includes('all')) {
   if (positionals.length > 1 || values.json || values.client || values.scenario || values.way) {
@@ -31,7 +27,21 @@ if (positionals.includes('all')) {
   await all(values.quick === true)
 } else await someOf(positionals.length === 0 ? Object.keys(benches) : positionals)
 
-/** Those benches that were asked for; nothing is published. */
+/** What the command line says. */
+function asked() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      // A comma stands between several of the last three; scenarios and ways are `failover`'s.
+      options: { json: { type: 'boolean' }, quick: { type: 'boolean' }, client: some, scenario: some, way: some },
+    })
+  } catch (error) {
+    console.error((error as Error).message)
+    process.exit(2)
+  }
+}
+
+/** Those benches that were asked for; none but the fleet publishes what it found. */
 async function someOf(names: readonly string[]): Promise<void> {
   const results: Record<string, readonly object[]> = {}
   for (const name of names) {
