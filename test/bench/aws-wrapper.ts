@@ -31,7 +31,7 @@ const idleTimeoutMillis = 60_000
 
 export function awsPgPool(url: string, { max, lifetimeSeconds }: AwsPoolSize): AwsPool {
   const sizes = { maxConnections: max, idleTimeoutMillis, maxLifetimeSeconds: lifetimeSeconds }
-  const pool = new AwsPgPoolClient(config(url), sizes)
+  const pool = new AwsPgPoolClient(config(url, 'pg'), sizes)
   const listen = listensOnce(pool)
   return {
     // Its own `pool.query` leaves a listener on the connection each time, and becomes slower with every one of them.
@@ -56,7 +56,7 @@ export function awsMysqlPool(url: string, max: number): AwsPool {
     waitForConnections: true,
     queueLimit: 0,
   }
-  const pool = new AwsMySQLPoolClient(config(url), sizes)
+  const pool = new AwsMySQLPoolClient(config(url, 'mysql'), sizes)
   return {
     async query(text, values) {
       const connection = await pool.getConnection()
@@ -70,9 +70,10 @@ export function awsMysqlPool(url: string, max: number): AwsPool {
   }
 }
 
-function config(url: string) {
+/** Without a dialect it takes the one that it has last seen at a host, on whatever port. */
+function config(url: string, dialect: 'pg' | 'mysql') {
   const { hostname: host, port, username: user, password, pathname } = new URL(url)
-  return { host, port: Number(port), user, password, database: pathname.slice(1), ...monitoring }
+  return { host, port: Number(port), user, password, database: pathname.slice(1), dialect, ...monitoring }
 }
 
 /** The driver's pool within, which is private. */
