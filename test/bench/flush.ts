@@ -53,6 +53,7 @@ async function load(contender: Asked, server: DatabaseServer, ms: number): Promi
   // Some ways of ending a client leave what waited in it unanswered for ever.
   await Promise.race([Promise.all(pending), sleep(GRACE_MS, undefined, { ref: false })])
   unsubscribe('periodic-flush:failed', count)
+  if (latencies.length === 0) throw new Error('no query was answered')
   const asked = pending.length
   const neverAnswered = asked - latencies.length - failed
   return { p99: percentile(latencies, 0.99), asked, failed, neverAnswered, failedFlushes, peak: await peak.stop() }
