@@ -8,6 +8,8 @@ const slow = [
   'conformance/move',
   'test/tarballs',
   'demo/page',
+  'security/credentials',
+  'security/tls',
 ]
 
 const rank = ({ moduleId }: TestSpecification): number => {

@@ -184,6 +184,18 @@ behaviour('triggers', (stage) => {
     },
   )
 
+  stage.test('maxAgeMs: without any timer, whoever uses an old generation flushes it first', async () => {
+    const { url } = await stage.database()
+    const client = stage.open({ url: () => url, options: { maxAgeMs: 20 } })
+    const reasons = reasonsOf(client)
+    const first = await client.value(dialect.connectionId)
+    await eventually(
+      () => client.value(dialect.connectionId),
+      (later) => later !== first,
+    )
+    expect(new Set(reasons)).toEqual(new Set(['max-age']))
+  })
+
   stage.test('a hard flush cuts what runs, and is over at once', async () => {
     const { url, database } = await stage.database()
     const client = stage.open({ url: () => url })

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Chronicle } from '../../examples/failover/src/chronicle.ts'
@@ -62,7 +64,14 @@ test('it is found under localhost too', async () => {
 })
 
 test('it listens on one loopback address, and on no other', async () => {
-  await expect(ask('GET', '/', {}, '127.0.0.2')).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  // One that is for a single link needs to be told which.
+  const others = all
+    .flatMap(({ address, scopeid }) => (scopeid ? [] : [address]))
+    .filter((each) => each !== '127.0.0.1')
+  for (const address of ['127.0.0.2', ...others]) {
+    await expect(ask('GET', '/', {}, address), address).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  }
 })
 
 describe('a name that was rebound to this machine', () => {
@@ -126,6 +135,77 @@ test('no other origin is allowed anything, if a browser asks first', async () =>
   expect(status).toBe(403)
   expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([])
 })
+
+test('no answer, whatever it says, may be read by another origin', async () => {
+  const answers = [
+    await ask('GET', '/'),
+    await ask('GET', '/main.js', { origin: 'http://elsewhere.example' }),
+    await ask('GET', '/events', own()),
+    await ask('GET', '/events', { origin: 'http://elsewhere.example' }),
+    await ask('POST', '/actions/flush', own()),
+    await ask('POST', '/actions/flush', { origin: 'http://elsewhere.example' }),
+    await ask('POST', '/actions/none', own()),
+    await ask('PUT', '/actions/flush', own()),
+    await ask('GET', '/', { host: 'elsewhere.example' }),
+  ]
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 403, 200, 403, 404, 405, 421])
+  for (const { headers } of answers) {
+    expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([])
+    expect(headers).toMatchObject({
+      'cross-origin-resource-policy': 'same-origin',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': expect.stringContaining("frame-ancestors 'none'"),
+    })
+  }
+})
+
+test('what a form or a script of another origin can send without asking first does nothing', async () => {
+  const foreign = { origin: 'http://elsewhere.example', 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }
+  for (const type of ['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain']) {
+    // Old browsers tell no site, and some leave out the origin.
+    for (const headers of [foreign, { origin: foreign.origin }, { origin: 'null' }, {}]) {
+      const sent = { ...headers, 'content-type': type, 'content-length': '0' }
+      expect(await ask('POST', '/actions/move/green', sent)).toMatchObject({ status: 403 })
+    }
+  }
+  for (const method of ['GET', 'HEAD']) {
+    for (const path of ['/actions/move/green', '/actions/flush', '/?action=flush', '/events?action=flush']) {
+      await ask(method, path, { 'sec-fetch-site': 'cross-site' })
+      await ask(method, path, { 'sec-fetch-site': 'none' })
+    }
+  }
+  expect(done).toEqual([])
+})
+
+test('no way to write a request gets around that', async () => {
+  const action = `Origin: http://127.0.0.1:${port}\r\nX-Demo-Action: yes\r\nConnection: close\r\n`
+  const here = `Host: 127.0.0.1:${port}\r\n`
+  const refused = [
+    // Without a name, or with an old protocol, or with two names.
+    `POST /actions/flush HTTP/1.1\r\n${action}\r\n`,
+    `POST /actions/flush HTTP/1.0\r\n${action}\r\n`,
+    `POST /actions/flush HTTP/1.1\r\nHost: elsewhere.example\r\n${here}${action}\r\n`,
+    // The name in the line itself goes before the header.
+    `POST http://elsewhere.example/actions/flush HTTP/1.1\r\n${here}${action}\r\n`,
+    `POST //actions/flush HTTP/1.1\r\n${here}${action}\r\n`,
+    `POST /ACTIONS/flush HTTP/1.1\r\n${here}${action}\r\n`,
+    `POST /./actions/flush HTTP/1.1\r\n${here}${action}\r\n`,
+    `GET /actions/flush HTTP/1.1\r\n${here}${action}X-HTTP-Method-Override: POST\r\n\r\n`,
+    `POST /actions/flush HTTP/1.1\r\n${here}${action}Origin: http://elsewhere.example\r\nSec-Fetch-Site: cross-site\r\n\r\n`,
+  ]
+  for (const text of refused) {
+    expect(await sent(text), text).toMatch(/^HTTP\/1\.1 4\d\d /)
+    expect(done, text).toEqual([])
+  }
+  expect(await sent(`POST /actions/flush HTTP/1.1\r\n${here}${action}\r\n`)).toMatch(/^HTTP\/1\.1 200 /)
+})
+
+/** What is answered to these very bytes. */
+async function sent(bytes: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.end(bytes)
+  return await text(socket)
+}
 
 test('the events are for the page, and for who types their address', async () => {
   expect(await ask('GET', '/events', { 'sec-fetch-site': 'same-origin' })).toMatchObject({ status: 200 })

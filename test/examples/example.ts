@@ -35,6 +35,11 @@ export class Example implements AsyncDisposable {
     }
   }
 
+  /** What it has written so far. */
+  get output(): string {
+    return this.#output
+  }
+
   /** The first group of `pattern` in what it writes, as soon as it is there. Rejects if it ends without. */
   async says(pattern: RegExp): Promise<string> {
     const ended = this.#ended.then(() => {

@@ -67,6 +67,18 @@ function keepAsking(url: string) {
   }
 }
 
+/** Lets a visitor in with a password; the function returned changes that. */
+async function admit(server: DatabaseServer, password: string): Promise<(password: string) => Promise<unknown>> {
+  if (server.url().startsWith('postgres:')) {
+    await server.query(`drop role if exists visitor`)
+    await server.query(`create role visitor login superuser password '${password}'`)
+    return (next) => server.query(`alter role visitor password '${next}'`)
+  }
+  await server.query(`create or replace user visitor@'%' identified by '${password}'`)
+  await server.query(`grant all on *.* to visitor@'%'`)
+  return (next) => server.query(`alter user visitor@'%' identified by '${next}'`)
+}
+
 describe.each(subjects.filter(({ database }) => database.installed))('examples/$name', (subject) => {
   const { name, database, table, migration, migrates } = subject
   let server: DatabaseServer
@@ -133,6 +145,48 @@ describe.each(subjects.filter(({ database }) => database.installed))('examples/$
     const admin = await app.says(/Admin on ([^"\s]+)/)
     expect(await Promise.all([api, admin].map((url) => refused(url, '127.0.0.1')))).toEqual([false, false])
     expect(await Promise.all([api, admin].map((url) => refused(url, '127.0.0.2')))).toEqual([false, true])
+  })
+
+  test('lets no page in a browser on this machine be its administrator', async () => {
+    await using app = new Example(name, { DATABASE_URL: server.url() })
+    const admin = await app.says(/Admin on ([^"\s]+)/)
+    for (const origin of ['http://elsewhere.example', 'null', admin]) {
+      expect((await fetch(`${admin}/flush`, { method: 'POST', headers: { origin } })).status).toBe(403)
+    }
+    expect((await fetch(`${admin}/flush`)).status).toBe(404)
+    expect((await fetch(`${admin}/flush`, { method: 'POST' })).status).toBe(200)
+  })
+
+  test('tells no password, in answers or on its terminal, whether it can connect or not', async () => {
+    const password = `S3cr-"@:/?#t`
+    const change = await admit(server, password)
+    const url = new URL(server.url())
+    url.username = 'visitor'
+    url.password = encodeURIComponent(password)
+    await using app = new Example(name, { DATABASE_URL: url.href })
+    const api = await app.says(/API on ([^"\s]+)/)
+    const admin = await app.says(/Admin on ([^"\s]+)/)
+    const told: string[] = []
+    const ask = async (at: string, init?: RequestInit) => {
+      const response = await fetch(at, init)
+      told.push(await response.text(), JSON.stringify([...response.headers]))
+      return response.status
+    }
+    expect(await ask(`${api}/health`)).toBe(200)
+    expect(await ask(`${admin}/flush`, { method: 'POST' })).toBe(200)
+    await change('another')
+    expect(await ask(`${admin}/flush`, { method: 'POST' })).toBe(503)
+    await server.killBackends()
+    // The connections that are gone may fail a request each.
+    await eventually(
+      () => ask(`${api}/health`),
+      (status) => status === 500,
+    )
+    expect(await ask(`${api}/notes`)).toBe(500)
+    told.push(app.output)
+    for (const text of told) {
+      for (const secret of [password, encodeURIComponent(password), 'S3cr']) expect(text).not.toContain(secret)
+    }
   })
 
   test('follows its server’s name by itself, and answers every request meanwhile', async () => {

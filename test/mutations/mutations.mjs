@@ -20,14 +20,14 @@ export const mutations = [
   { what: 'forget a waiter', file: 'waiters.ts', from: 'else this.#last.behind = waiter', to: '' },
   {
     what: 'two opens at once',
-    file: 'rotator.ts',
-    from: 'drained: previous.then(() =>',
+    file: 'turns.ts',
+    from: 'drained: this.#last.then(() =>',
     to: 'drained: Promise.resolve().then(() =>',
   },
   {
     what: 'let any number of generations drain',
-    file: 'rotator.ts',
-    from: 'if (draining.length < DRAINING_AT_ONCE) return',
+    file: 'retirements.ts',
+    from: 'if (draining.length < DRAINING_AT_ONCE && !crowded) return',
     to: 'return',
   },
   {
@@ -38,14 +38,14 @@ export const mutations = [
   },
   {
     what: 'keep what is to be cut, and cut what is to be kept',
-    file: 'rotator.ts',
+    file: 'flush-request.ts',
     from: "? 'cut' : 'keep'",
     to: "? 'keep' : 'cut'",
   },
   {
     what: 'forget a client that arrives late',
     file: 'opening.ts',
-    from: 'opened?.then((client) => this.#driver.close(client)).catch(() => {})',
+    from: 'opened?.then(arrivedLate, () => {})',
     to: '',
   },
   {
@@ -66,11 +66,11 @@ export const mutations = [
     from: 'generation.pooled >= generation.limit',
     to: 'generation.pooled > generation.limit',
   },
-  { what: 'leave the timer of a close', file: 'retirement.ts', from: '    this.#closeTimer?.cancel()\n', to: '' },
+  { what: 'leave the timer of a close', file: 'ending.ts', from: '    this.#timer.cancel()\n', to: '' },
   { what: 'cut without telling', file: 'retirement.ts', from: '      lease.holder.cut(error)\n', to: '' },
   {
     what: 'share a flush that has opened already',
-    file: 'rotator.ts',
+    file: 'turns.ts',
     from: 'if (this.#next === turn) this.#next = undefined',
     to: '',
   },
@@ -119,8 +119,26 @@ export const mutations = [
   },
   {
     what: 'tell those who wait before another may open',
-    file: 'rotator.ts',
-    from: '        this.#firstOpening = undefined\n        this.#waiters.failAll(error)',
-    to: '        this.#waiters.failAll(error)\n        this.#firstOpening = undefined',
+    file: 'first-opening.ts',
+    from: '        this.#end()\n        this.#listener.failed(error)',
+    to: '        this.#listener.failed(error)\n        this.#end()',
+  },
+  {
+    what: 'forget a first client that arrives late',
+    file: 'first-opening.ts',
+    from: 'if (isOver()) return this.#listener.arrivedLate(client)',
+    to: 'if (isOver()) return',
+  },
+  {
+    what: 'wait for ever for the first client',
+    file: 'first-opening.ts',
+    from: "late.reject(new PeriodicFlushError('TIMEOUT', message))",
+    to: '',
+  },
+  {
+    what: 'let a client take for ever to close',
+    file: 'ending.ts',
+    from: 'clock.after(longestMs, false, () => this.cut())',
+    to: 'clock.after(longestMs, false, () => {})',
   },
 ]

@@ -15,7 +15,11 @@ export const api = new Hono()
   })
 
 /** What only this machine may ask: listen on loopback. */
-export const admin = new Hono().use(logger()).post('/flush', async (c) => {
-  const reports = await flushAll()
-  return c.json(reports, reports.every(({ status }) => status === 'flushed') ? 200 : 503)
-})
+export const admin = new Hono()
+  .use(logger())
+  // A browser on this machine says so, whichever page it is that asks.
+  .use(async (c, next) => (c.req.header('origin') === undefined ? next() : c.body(null, 403)))
+  .post('/flush', async (c) => {
+    const reports = await flushAll()
+    return c.json(reports, reports.every(({ status }) => status === 'flushed') ? 200 : 503)
+  })

@@ -23,30 +23,16 @@ const byId = (id: string) => eq(notes.id, Number(id))
 export const notesApi = new Hono()
   .get('/', async (c) => c.json(await db.select().from(notes).orderBy(asc(notes.id))))
   .post('/', text, async (c) => c.json(found(await db.insert(notes).values(c.req.valid('json')).returning()), 201))
-  .get('/:id{[0-9]{1,9}}', async (c) =>
-    c.json(
-      found(
-        await db
-          .select()
-          .from(notes)
-          .where(byId(c.req.param('id'))),
-      ),
-    ),
-  )
+  .get('/:id{[0-9]{1,9}}', async (c) => {
+    const wanted = byId(c.req.param('id'))
+    return c.json(found(await db.select().from(notes).where(wanted)))
+  })
   .put('/:id{[0-9]{1,9}}', text, async (c) => {
-    const changed = await db
-      .update(notes)
-      .set(c.req.valid('json'))
-      .where(byId(c.req.param('id')))
-      .returning()
-    return c.json(found(changed))
+    const wanted = byId(c.req.param('id'))
+    return c.json(found(await db.update(notes).set(c.req.valid('json')).where(wanted).returning()))
   })
   .delete('/:id{[0-9]{1,9}}', async (c) => {
-    found(
-      await db
-        .delete(notes)
-        .where(byId(c.req.param('id')))
-        .returning(),
-    )
+    const wanted = byId(c.req.param('id'))
+    found(await db.delete(notes).where(wanted).returning())
     return c.body(null, 204)
   })

@@ -15,6 +15,11 @@ api.get('/health', async (_request, response) => {
 
 /** What only this machine may ask: listen on loopback. */
 export const admin: Express = express()
+// A browser on this machine says so, whichever page it is that asks.
+admin.use((request, response, next) => {
+  if (request.headers.origin === undefined) next()
+  else response.sendStatus(403)
+})
 admin.post('/flush', async (_request, response) => {
   const reports = await flushAll()
   response.status(reports.every(({ status }) => status === 'flushed') ? 200 : 503).json(reports)

@@ -1,14 +1,13 @@
 import { asc, eq } from 'drizzle-orm'
-import { type Request, Router } from 'express'
+import { type RequestHandler, Router } from 'express'
 import { db } from './db.ts'
 import { notes } from './schema.ts'
 
-/** The text in the body of a request; undefined if there is none. */
-function textOf({ body }: Request): string | undefined {
-  return typeof body?.text === 'string' ? body.text : undefined
+const text: RequestHandler = ({ body }, response, next) => {
+  if (typeof body?.text === 'string') next()
+  else response.status(400).json({ message: 'expected { "text": string }' })
 }
 
-const noText = { message: 'expected { "text": string }' }
 const noNote = { message: 'no such note' }
 
 /** The REST API of notes. */
@@ -23,25 +22,19 @@ notesApi.get('/', async (_request, response) => {
   response.json(await db.select().from(notes).orderBy(asc(notes.id)))
 })
 
-notesApi.post('/', async (request, response) => {
-  const text = textOf(request)
-  if (text === undefined) return response.status(400).json(noText)
+notesApi.post('/', text, async ({ body: { text } }, response) => {
   const [created] = await db.insert(notes).values({ text }).$returningId()
-  return response.status(201).json({ ...created, text })
+  response.status(201).json({ ...created, text })
 })
 
 notesApi.get('/:id', async ({ params }, response) => {
-  const [note] = await db
-    .select()
-    .from(notes)
-    .where(eq(notes.id, Number(params.id)))
+  const wanted = eq(notes.id, Number(params.id))
+  const [note] = await db.select().from(notes).where(wanted)
   return note === undefined ? response.status(404).json(noNote) : response.json(note)
 })
 
-notesApi.put('/:id', async (request, response) => {
-  const id = Number(request.params.id)
-  const text = textOf(request)
-  if (text === undefined) return response.status(400).json(noText)
+notesApi.put('/:id', text, async ({ params, body: { text } }, response) => {
+  const id = Number(params['id'])
   const [{ affectedRows }] = await db.update(notes).set({ text }).where(eq(notes.id, id))
   return affectedRows === 0 ? response.status(404).json(noNote) : response.json({ id, text })
 })

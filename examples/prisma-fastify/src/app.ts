@@ -22,6 +22,10 @@ export function buildApi(connectionString: string): FastifyInstance {
 /** What only this machine may ask: listen on loopback. */
 export function buildAdmin(): FastifyInstance {
   const app = Fastify({ logger: true })
+  // A browser on this machine says so, whichever page it is that asks.
+  app.addHook('onRequest', async ({ headers }, reply) => {
+    if (headers.origin !== undefined) return reply.code(403).send()
+  })
   app.post('/flush', async (_request, reply) => {
     const reports = await flushAll()
     reply.code(reports.every(({ status }) => status === 'flushed') ? 200 : 503)

@@ -18,3 +18,9 @@ export function addressOf(peer: string): string {
 export function isName(host: string): boolean {
   return host !== '' && !host.startsWith('/') && !host.startsWith('@') && isIP(plainAddress(host)) === 0
 }
+
+/** True unless both tell whom they are connected to and have no address in common: then they are two servers. */
+export function shareServer(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length === 0 || b.length === 0) return true
+  return a.some((peer) => b.includes(peer))
+}

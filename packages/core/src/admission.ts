@@ -1,10 +1,5 @@
+import { shareServer } from './address.ts'
 import type { Generation } from './generation.ts'
-
-/** True unless both tell whom they are connected to and have no address in common: then they are two servers. */
-export function shareServer(a: readonly string[], b: readonly string[]): boolean {
-  if (a.length === 0 || b.length === 0) return true
-  return a.some((peer) => b.includes(peer))
-}
 
 /**
  * Who waits while generations overlap, so that the connections of all of them together stay within the client's own

@@ -33,7 +33,7 @@ export interface Driver<Client> {
 
   /**
    * True where a client connects as soon as it is opened. A timed flush of such a client that nobody uses is left to its
-   * next use.
+   * next use, and a flush waits for the generation that drains on the same server: until it is gone, or kept.
    */
   eager?(client: Client): boolean
 
@@ -58,7 +58,10 @@ export interface Driver<Client> {
   /** Leaves the client with `count` open, idle connections; opens what is missing one after the other. */
   warm?(client: Client, count: number, signal: AbortSignal): Promise<void>
 
-  /** Closes up to `count` idle connections of a client that goes on serving; resolves when they are closed. */
+  /**
+   * Closes up to `count` idle connections of a client that goes on serving; resolves when they are closed. Where it closes
+   * none though one is idle, the connection that checks a fresh client comes on top.
+   */
   shrink?(client: Client, count: number): Promise<void>
 
   /**

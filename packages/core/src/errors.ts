@@ -48,27 +48,3 @@ export function cutError(name: string, reason: string): PeriodicFlushError {
 export function closedError(name: string): PeriodicFlushError {
   return new PeriodicFlushError('CLOSED', `${name}: used after $flusher.close()`)
 }
-
-/**
- * `error` in a form that is safe to attach to ours: a connection string in its message loses its password.
- *
- * Node puts the whole string that it could not parse on an invalid-URL error; such an error is replaced.
- */
-export function withoutCredentials(error: unknown): unknown {
-  if (!(error instanceof Error)) return typeof error === 'string' ? hideUserInfo(error) : error
-  const message = hideUserInfo(error.message)
-  if (message === error.message && !('input' in error)) return error
-  const safe = new Error(message)
-  safe.name = error.name
-  return 'code' in error ? Object.assign(safe, { code: error.code }) : safe
-}
-
-/** The message of whatever was thrown, without credentials, for use inside another message. */
-export function messageOf(error: unknown): string {
-  const safe = withoutCredentials(error)
-  return safe instanceof Error ? safe.message || safe.name : String(safe)
-}
-
-function hideUserInfo(text: string): string {
-  return text.replace(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/]*@/gi, '$1***@')
-}

@@ -1,3 +1,4 @@
+import { addressOf, shareServer } from './address.ts'
 import type { OnDeadline, ResolvedOptions } from './options.ts'
 
 /** What a flush is asked to do; several requests that share one flush are merged into the strictest. */
@@ -33,4 +34,15 @@ export function merged(a: FlushRequest, b: FlushRequest): FlushRequest {
     lazy: a.lazy && b.lazy,
     hold: a.hold || b.hold,
   }
+}
+
+/** What a request does at its deadline with stragglers at `peers`, when the fresh client is connected to `freshPeers`. */
+export function verdictOf(
+  { onDeadline, abandoned, gone }: FlushRequest,
+  peers: readonly string[],
+  freshPeers: readonly string[],
+): 'keep' | 'cut' {
+  if (onDeadline !== 'auto') return onDeadline
+  const isGone = (peer: string): boolean => gone.includes(addressOf(peer))
+  return abandoned || peers.some(isGone) || !shareServer(peers, freshPeers) ? 'cut' : 'keep'
 }

@@ -2,10 +2,11 @@ import { inspect } from 'node:util'
 import { type Clock, systemClock } from './clock.ts'
 import { deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
-import { PeriodicFlushError, withoutCredentials } from './errors.ts'
+import { PeriodicFlushError } from './errors.ts'
 import { Events, type FlusherEvents, type Listener } from './events.ts'
 import type { FlushReport } from './flush-report.ts'
 import { requestOf } from './flush-request.ts'
+import { type FlusherStats, statsOf } from './flusher-stats.ts'
 import type { Holder, Lease, LeaseKind } from './generation.ts'
 import { enlist, strike } from './live.ts'
 import {
@@ -24,34 +25,7 @@ import { Rotator } from './rotator.ts'
 import { LATEST_MS, Scheduler } from './scheduler.ts'
 import type { AcquireOptions, Caller } from './waiters.ts'
 import { Watch } from './watch.ts'
-
-/** How a flusher stands now. */
-export interface FlusherStats {
-  readonly name: string
-  /** The number of the generation that serves; undefined before the first use. */
-  readonly generation: number | undefined
-  readonly state: 'idle' | 'open' | 'closed'
-  /** Milliseconds since the current generation was opened; undefined before the first use. */
-  readonly ageMs: number | undefined
-  /** How many connections the current generation may hold; undefined where the driver does not tell. */
-  readonly limit: number | undefined
-  /** Leases on the current generation. */
-  readonly leases: number
-  /** Callers that wait for a lease. */
-  readonly waiting: number
-  /** Connections of the current generation. */
-  readonly connections: number
-  /** The addresses that the current generation is connected to, where the driver tells. */
-  readonly peers: readonly string[]
-  readonly retiring: readonly { generation: number; leases: number; connections: number }[]
-  /** Flushes that put a fresh client in service. */
-  readonly flushes: number
-  /** Flushes that left the old one. */
-  readonly failures: number
-}
-
-/** How long new work waits for a writable server after the one that serves was demoted; reads could go on there. */
-const PATIENCE_MS = 500
+import { watchedFlusher } from './watched-flusher.ts'
 
 /** What a flusher takes from its surroundings; a test moves the clock by hand. */
 export interface Surroundings {
@@ -88,7 +62,12 @@ export class Flusher<Client> {
       this.#rotator.awakeUntil = dueAt + LATEST_MS
     }
     this.#scheduler = new Scheduler(this.#options, clock, random, () => this.#tick(), armed)
-    this.#watch = this.#watchWith(random)
+    this.#watch = new Watch(
+      this.#options,
+      clock,
+      random,
+      watchedFlusher(driver, this.#options, this.#rotator, this.#events, () => this.#writable()),
+    )
     this.#events.on('swap', () => this.#watch.succeeded(this.#rotator.current?.openedAt ?? clock.now()))
   }
 
@@ -120,8 +99,11 @@ export class Flusher<Client> {
     this.#rotator.acquire(holder, caller, options)
   }
 
-  /** Runs `work` on a lease of its own. Rejects with CUT as soon as the client is cut, whatever `work` does then. */
-  run<T>(kind: LeaseKind, work: (client: Client) => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` on a lease of its own. Rejects with CUT as soon as the client is cut, whatever `work` does then, and as
+   * `acquire` does where none is to be had.
+   */
+  run<T>(kind: LeaseKind, work: (client: Client) => Promise<T>, options?: AcquireOptions): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const holder: Holder = { kind, cut: reject }
       const start = (lease: Lease<Client>) => {
@@ -146,7 +128,7 @@ export class Flusher<Client> {
       }
       const lease = this.tryAcquire(holder)
       if (lease !== undefined) start(lease)
-      else this.acquireFor(holder, { start, fail: reject })
+      else this.acquireFor(holder, { start, fail: reject }, options)
     })
   }
 
@@ -225,23 +207,7 @@ export class Flusher<Client> {
   }
 
   stats(): FlusherStats {
-    const { current, live, waiting, closed, flushes, failures } = this.#rotator
-    return {
-      name: this.name,
-      generation: current?.number,
-      state: closed ? 'closed' : current === undefined ? 'idle' : 'open',
-      ageMs: current === undefined ? undefined : this.#clock.now() - current.openedAt,
-      limit: current === undefined || current.limit === Number.POSITIVE_INFINITY ? undefined : current.limit,
-      leases: current?.leases ?? 0,
-      waiting,
-      connections: current?.connections ?? 0,
-      peers: current === undefined ? [] : [...new Set(current.peers)],
-      retiring: [...live]
-        .filter((generation) => generation !== current && generation.state !== 'opening')
-        .map(({ number, leases, connections }) => ({ generation: number, leases, connections })),
-      flushes,
-      failures,
-    }
+    return statsOf(this.#rotator, this.name, this.#clock.now())
   }
 
   /** Calls `listener` at each such event; the function returned ends that. */
@@ -304,35 +270,13 @@ export class Flusher<Client> {
     await this.#rotator.flush(requestOf(this.#options, { reason: 'interval', lazy: true, hold: false }), 'swapped')
   }
 
-  #watchWith(random: () => number): Watch {
-    return new Watch(this.#options, this.#clock, random, {
-      flush: ({ reason, abandoned = false, gone = [] }, again) => {
-        const request = requestOf(this.#options, { reason, abandoned, gone, hold: false })
-        const flushed = this.#rotator.flush(request, 'swapped')
-        // Whoever came now would fail as the others did.
-        if (abandoned && !again && this.#options.require === 'writable') this.#rotator.distrust(reason, PATIENCE_MS)
-        return flushed
-      },
-      failed: (reason, error) => {
-        const safe = withoutCredentials(error)
-        this.#events.emit('failed', { name: this.name, reason, step: 'trigger', error: safe })
-      },
-      endpoints: () => {
-        const client = this.current()
-        return client === undefined ? [] : (this.#driver.endpoints?.(client) ?? [])
-      },
-      peers: () => {
-        const client = this.current()
-        return client === undefined ? [] : this.#driver.peers?.(client)
-      },
-      writable: async () => {
-        const { writable } = this.#driver
-        if (writable === undefined) return undefined
-        const over = new AbortController()
-        const asked = this.run('query', (client) => writable.call(this.#driver, client, over.signal))
-        return this.within('the question whether the server is writable', asked).finally(() => over.abort())
-      },
-    })
+  /** Asks the server of the current client whether it accepts writes; undefined where the driver cannot. */
+  async #writable(): Promise<boolean | undefined> {
+    const { writable } = this.#driver
+    if (writable === undefined) return undefined
+    const over = new AbortController()
+    const asked = this.run('query', (client) => writable.call(this.#driver, client, over.signal))
+    return this.within('the question whether the server is writable', asked).finally(() => over.abort())
   }
 }
 

@@ -50,7 +50,7 @@ export type GenerationState = 'opening' | 'current' | 'retiring' | 'closed'
 export class Generation<Client> {
   readonly number: number
   readonly client: Client
-  /** When it was opened. */
+  /** When its opening began: what it looked up is no older. */
   readonly openedAt: number
   /** From when `maxAgeMs` counts: since it serves, or since no fresh client could be had. */
   agesFrom: number
@@ -59,7 +59,7 @@ export class Generation<Client> {
   leases = 0
   /** How many of them are on the client's own connections. */
   pooled = 0
-  /** The most of those that were out at once since the last flush. */
+  /** The most of those that were out at once since the last flush, or since its idle connections were closed. */
   peak = 0
   /** Whether anything was leased since the last flush. */
   used = false
@@ -100,9 +100,13 @@ export class Generation<Client> {
     const busy = Math.min(this.limit, this.pooled)
     const told = this.#driver.connections?.(this.client)
     if (told !== undefined) return Math.max(told, busy, this.asked)
-    const idleGone = this.state === 'retiring' && this.#driver.retire !== undefined
-    const opened = idleGone ? busy : Math.min(this.limit, this.peak)
-    return Math.max(opened, this.asked)
+    return Math.max(Math.min(this.limit, this.peak), this.asked)
+  }
+
+  /** Its idle connections are closed: no more than `left` are. */
+  shed(left: number): void {
+    this.peak = Math.min(this.peak, left)
+    this.asked = Math.min(this.asked, left)
   }
 
   /** The addresses that its sockets are connected to; empty where the driver does not tell. */

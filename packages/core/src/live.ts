@@ -1,5 +1,5 @@
 import type { FlushReport } from './flush-report.ts'
-import type { FlusherStats } from './flusher.ts'
+import type { FlusherStats } from './flusher-stats.ts'
 import type { FlushOptions } from './options.ts'
 
 /** What the process knows of a flusher that is in use. */

@@ -1,7 +1,8 @@
 import type { Clock, Timer } from './clock.ts'
+import { messageOf, withoutCredentials } from './credentials.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
-import { closedError, type ErrorCode, messageOf, PeriodicFlushError, withoutCredentials } from './errors.ts'
+import { closedError, type ErrorCode, PeriodicFlushError } from './errors.ts'
 import type { FailedStep } from './events.ts'
 import type { Generation } from './generation.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -25,7 +26,7 @@ const codes: Partial<Record<FailedStep, ErrorCode>> = { open: 'OPEN_FAILED', che
  * Opens and checks one fresh client, bounded by `checkTimeoutMs` in all; the wait for room before that, and each step
  * after it, are bounded by as much again.
  *
- * Nobody waits for a step whose time is over: its signal aborts, and a client that arrives late is closed.
+ * Nobody waits for a step whose time is over: its signal aborts, and a client that arrives late is handed back.
  */
 export class Opening<Client> {
   readonly #driver: Driver<Client>
@@ -77,7 +78,8 @@ export class Opening<Client> {
     }
   }
 
-  async open(): Promise<Client> {
+  /** @param arrivedLate gets a client that comes when its time is over. */
+  async open(arrivedLate: (client: Client) => void): Promise<Client> {
     this.#arm()
     let opened: Promise<Client> | undefined
     try {
@@ -87,7 +89,7 @@ export class Opening<Client> {
       })
     } catch (error) {
       // It may have arrived in the very moment in which its time was over: nobody else knows of it.
-      opened?.then((client) => this.#driver.close(client)).catch(() => {})
+      opened?.then(arrivedLate, () => {})
       throw error
     }
   }

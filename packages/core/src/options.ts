@@ -1,3 +1,4 @@
+import { hideCredentials } from './credentials.ts'
 import type { Trigger } from './trigger.ts'
 
 /** What happens to work that is still running on the old client at the deadline. */
@@ -26,7 +27,10 @@ export interface Options<Client = unknown> {
   readonly check?: boolean | ((client: Client, signal: AbortSignal) => unknown)
   /** `'writable'` refuses a fresh client that reached a read-only server. Default `'any'`. */
   readonly require?: 'any' | 'writable'
-  /** Bounds opening and checking a fresh client, from 1. Default 5 000. */
+  /**
+   * Bounds opening and checking a fresh client, and how long a flush waits for a first client that is still being opened;
+   * from 1. Default 5 000.
+   */
   readonly checkTimeoutMs?: number
   /** Connections beyond the client's own limit while two generations overlap, from 1. Default 1. */
   readonly overlap?: number
@@ -92,9 +96,9 @@ const isTrigger = (value: unknown): boolean =>
 
 /** A string that says something. */
 export const nonEmptyString: Rule = {
-  expected: 'a non-empty string',
+  expected: 'a non-empty string, and none with credentials',
   kind: (value) => typeof value === 'string',
-  range: (value: string) => value !== '',
+  range: (value: string) => value !== '' && hideCredentials(value) === value,
 }
 
 const deadlineMs = milliseconds(0)
@@ -219,7 +223,7 @@ export function verified<T extends object>(
   for (const [key, value] of Object.entries(given)) {
     const rule = Object.hasOwn(rulesOf, key) ? rulesOf[key] : undefined
     if (rule === undefined) {
-      throw new TypeError(`Unknown option \`${key}\`; expected one of ${Object.keys(rulesOf).join(', ')}`)
+      throw new TypeError(`Unknown option ${named(key)}; expected one of ${Object.keys(rulesOf).join(', ')}`)
     }
     if (value === undefined) continue
     verifyValue(key, value, rule)
@@ -234,11 +238,25 @@ function verifyValue(key: string, value: unknown, rule: Rule): void {
   if (rule.range?.(value as never) === false) throw new RangeError(message)
 }
 
-/** A value as an error message quotes it: never the content of an object or of a long string, which may be a secret. */
+/**
+ * A value as an error message quotes it: a figure or a word, never the content of an object or of any other string, which
+ * may be a secret.
+ */
 export function shown(value: unknown): string {
-  if (typeof value === 'string') return value.length > 20 ? `a string of ${value.length} characters` : `'${value}'`
+  if (typeof value === 'string') return isTelling(value) ? `'${value}'` : `a string of ${value.length} characters`
   if (typeof value === 'function') return 'a function'
+  if (typeof value === 'symbol') return 'a symbol'
   if (Array.isArray(value)) return 'an array'
   if (typeof value === 'object' && value !== null) return 'an object'
   return String(value)
+}
+
+/** A figure with its unit, or a word as options are made of: `30`, `5s`, `kill`, `listen-gap`. */
+function isTelling(text: string): boolean {
+  return text === '' || (text.length <= 16 && /^(-?\d{1,10}(\.\d+)? ?[a-z]{0,4}|[a-z]+(-[a-z]+)*)$/.test(text))
+}
+
+/** The name of an option as an error message quotes it: where it cannot be one, it may be a secret. */
+function named(key: string): string {
+  return /^[a-z_]{1,30}$/i.test(key) ? `\`${key}\`` : `with a name of ${key.length} characters`
 }

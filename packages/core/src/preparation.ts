@@ -1,5 +1,5 @@
+import { shareServer } from './address.ts'
 import type { Admission } from './admission.ts'
-import { shareServer } from './admission.ts'
 import type { Clock } from './clock.ts'
 import type { Driver } from './driver.ts'
 import { PeriodicFlushError } from './errors.ts'
@@ -14,10 +14,12 @@ import type { Room } from './room.ts'
 export interface PreparationListener<Client> {
   /** Every generation that may hold connections. */
   readonly live: ReadonlySet<Generation<Client>>
-  /** A client has been opened. */
-  opened(client: Client): Generation<Client>
+  /** A client has been opened, since that time. */
+  opened(client: Client, since: number): Generation<Client>
   /** A fresh client may not serve: its sockets are dropped. */
   discarded(generation: Generation<Client>): void
+  /** A client that nobody waits for any more. */
+  arrivedLate(client: Client): void
   failed(reason: string, step: FailedStep, error: unknown): void
 }
 
@@ -62,11 +64,12 @@ export class Preparation<Client> {
     let fresh: Generation<Client> | undefined
     try {
       const hasRoom = previous === undefined || idle || (await opening.room(this.#room, previous))
-      const client = await opening.open()
+      const since = this.#clock.now()
+      const client = await opening.open((late) => this.#listener.arrivedLate(late))
       for (const { client: other } of this.#listener.live) {
         if (client === other) throw new StepError('open', this.#sameClient())
       }
-      fresh = this.#listener.opened(client)
+      fresh = this.#listener.opened(client, since)
       if (idle || this.#options.check === false) return fresh
       fresh.asked = 1
       this.#admission.claims = 0

@@ -1,10 +1,13 @@
-import type { Clock, Timer } from './clock.ts'
+import type { Clock } from './clock.ts'
+import { withoutCredentials } from './credentials.ts'
 import { deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
-import { cutError, withoutCredentials } from './errors.ts'
+import { Ending } from './ending.ts'
+import { cutError } from './errors.ts'
 import type { Events, FailedStep } from './events.ts'
 import type { FlushReport } from './flush-report.ts'
 import type { Generation } from './generation.ts'
+import type { ResolvedOptions } from './options.ts'
 
 /** What the retirement tells the rotator. */
 export interface RetirementListener {
@@ -44,14 +47,13 @@ export class Retirement<Client> {
   readonly #settled = deferred<void>()
   #phase: 'draining' | 'closing' | 'gone' = 'draining'
   #tidying = false
-  #closeTimer: Timer | undefined
+  #ending: Ending<Client> | undefined
 
   constructor(
     generation: Generation<Client>,
     place: Place,
     driver: Driver<Client>,
-    name: string,
-    closeMs: number,
+    { name, checkTimeoutMs }: Pick<ResolvedOptions, 'name' | 'checkTimeoutMs'>,
     clock: Clock,
     events: Events,
     listener: RetirementListener,
@@ -60,7 +62,7 @@ export class Retirement<Client> {
     this.#place = place
     this.#driver = driver
     this.#name = name
-    this.#closeMs = closeMs
+    this.#closeMs = checkTimeoutMs
     this.#clock = clock
     this.#events = events
     this.#listener = listener
@@ -95,7 +97,7 @@ export class Retirement<Client> {
     await Promise.race([this.#gone.promise, deadline.promise])
     timer.cancel()
     if (this.#phase === 'closing') {
-      if (deadlineMs > 0) this.#drop()
+      if (deadlineMs > 0) this.#ending?.cut()
       await this.#gone.promise
     }
     if (this.#phase === 'gone') return { drained: true, cut: 0, stragglers: [] }
@@ -119,11 +121,6 @@ export class Retirement<Client> {
       lease.holder.cut(error)
     }
     this.#events.emit('cut', { name: this.#name, generation: this.#generation.number, stragglers })
-    this.#drop()
-  }
-
-  /** Drops the sockets. */
-  #drop(): void {
     try {
       this.#driver.cut(this.#generation.client)
     } catch (error) {
@@ -135,7 +132,10 @@ export class Retirement<Client> {
   #retireIdle(): void {
     const { retire } = this.#driver
     if (retire === undefined) return
+    // What is busy now may be idle by then, and open still.
+    const busy = this.#generation.pooled
     ;(async () => retire.call(this.#driver, this.#generation.client))()
+      .then(() => this.#generation.shed(busy))
       .catch((error: unknown) => this.#failed('retire', error))
       .finally(() => this.#listener.vacated())
   }
@@ -143,17 +143,14 @@ export class Retirement<Client> {
   #close(): void {
     this.#phase = 'closing'
     this.#generation.state = 'closed'
-    // A server that answers nothing lets no connection close: then they are dropped.
-    this.#closeTimer = this.#clock.after(this.#closeMs, false, () => this.#drop())
-    ;(async () => this.#driver.close(this.#generation.client))()
-      .catch((error: unknown) => this.#failed('close', error))
-      .finally(() => this.#end())
+    this.#ending = new Ending(this.#generation.client, this.#driver, this.#closeMs, this.#clock, {
+      gone: () => this.#end(),
+      failed: (error) => this.#failed('close', error),
+    })
   }
 
   #end(): void {
-    if (this.#phase === 'gone') return
     this.#phase = 'gone'
-    this.#closeTimer?.cancel()
     this.#gone.resolve()
     this.#settled.resolve()
     this.#listener.gone()

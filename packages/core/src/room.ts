@@ -46,7 +46,7 @@ export class Room<Client> {
 
   /**
    * Claims one more connection, closing idle ones of `previous` if need be, and waiting for one to become idle. False if
-   * `signal` aborted first.
+   * `signal` aborted first; true, with one more than there may be, where the driver cannot close an idle one.
    */
   async claim(previous: Generation<Client>, signal: AbortSignal): Promise<boolean> {
     this.#admission.claims = 1
@@ -55,7 +55,9 @@ export class Room<Client> {
     try {
       while (!signal.aborted && this.#admission.excess(previous) > 0) {
         if (this.#driver.shrink !== undefined && previous.connections > previous.pooled) {
-          if (!(await this.#shrink(previous))) return true
+          const idleStays = !(await this.#shrink(previous)) && previous.connections > previous.pooled
+          // A driver that cannot close it must not keep a flush from its end: the check comes on top then.
+          if (idleStays) return true
         } else {
           await new Promise<void>((resolve) => this.#vacancies.add(resolve))
         }

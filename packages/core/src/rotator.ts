@@ -1,32 +1,24 @@
-import { addressOf } from './address.ts'
-import { Admission, shareServer } from './admission.ts'
+import { shareServer } from './address.ts'
+import { Admission } from './admission.ts'
 import type { Clock } from './clock.ts'
-import { type Deferred, deferred } from './deferred.ts'
+import { withoutCredentials } from './credentials.ts'
 import type { Driver } from './driver.ts'
 import { Due } from './due.ts'
-import { closedError, withoutCredentials } from './errors.ts'
+import { closedError } from './errors.ts'
 import { type Events, type FailedStep, type FlusherEvents, traceFlush } from './events.ts'
+import { FirstOpening } from './first-opening.ts'
 import { type FlushReport, reportAtSwap } from './flush-report.ts'
-import { type FlushRequest, merged, requestOf } from './flush-request.ts'
+import { type FlushRequest, requestOf, verdictOf } from './flush-request.ts'
 import { Generation, type Holder, type Lease } from './generation.ts'
 import { Hold } from './hold.ts'
+import { LateArrivals } from './late-arrivals.ts'
 import type { ResolvedOptions } from './options.ts'
 import { Preparation } from './preparation.ts'
-import { type Place, Retirement } from './retirement.ts'
+import type { Retirement } from './retirement.ts'
+import { Retirements } from './retirements.ts'
 import { Room } from './room.ts'
+import { type Turn, Turns } from './turns.ts'
 import { type AcquireOptions, type Caller, Waiters } from './waiters.ts'
-
-/** A flush under way: `swapped` as soon as the fresh client serves, `drained` once the old one is dealt with. */
-interface Turn {
-  request: FlushRequest
-  /** A caller waits for it until the old client is dealt with, so that the deadline's timer keeps the process alive. */
-  awaited: boolean
-  readonly swapped: Promise<FlushReport>
-  readonly drained: Promise<FlushReport>
-}
-
-/** How many generations may drain at once; a further flush waits for the oldest. */
-const DRAINING_AT_ONCE = 2
 
 /**
  * Replaces the client behind a facade: acquire, flush, close.
@@ -44,20 +36,18 @@ export class Rotator<Client> {
   readonly #waiters: Waiters<Client>
   /** Every generation that may hold connections: at most one opening, one current, the rest retiring. */
   readonly #live = new Set<Generation<Client>>()
-  readonly #retirements = new Map<Generation<Client>, Retirement<Client>>()
+  readonly #retirements: Retirements<Client>
   readonly #admission: Admission<Client>
   readonly #room: Room<Client>
+  readonly #first: FirstOpening<Client>
   readonly #preparation: Preparation<Client>
+  readonly #late: LateArrivals<Client>
+  readonly #turns: Turns
   readonly #hold: Hold<Client>
   readonly #due: Due<Client>
   readonly #closing = new AbortController()
   #current: Generation<Client> | undefined
   #opened = 0
-  #firstOpening: Promise<void> | undefined
-  /** The flush that has been asked for and has not begun to open. */
-  #next: Turn | undefined
-  /** Resolves when the flush that is opening has swapped or failed. */
-  #turn: Promise<unknown> = Promise.resolve()
   /** The fresh client that a flush is opening. */
   #preparing: Promise<Generation<Client>> | undefined
   #closed: Promise<void> | undefined
@@ -80,10 +70,31 @@ export class Rotator<Client> {
     this.#room = new Room(driver, this.#admission, { vacated: () => this.#vacate(), failed })
     this.#preparation = new Preparation(driver, options, clock, this.#closing.signal, this.#admission, this.#room, {
       live: this.#live,
-      opened: (client) => this.#generation(client),
+      opened: (client, since) => this.#generation(client, since),
       discarded: (generation) => this.#discard(generation),
       failed,
+      arrivedLate: (client) => this.#arrivedLate(client),
     })
+    this.#first = new FirstOpening(driver, options, clock, this.#closing.signal, {
+      opened: (client, since) => {
+        if (this.closed) return this.#arrivedLate(client)
+        this.#serveFirst(client, since)
+        this.#vacate()
+      },
+      failed: (error) => this.#waiters.failAll(error),
+      arrivedLate: (client) => this.#arrivedLate(client),
+    })
+    this.#retirements = new Retirements(driver, options, clock, events, {
+      vacated: () => this.#vacate(),
+      gone: (generation) => {
+        this.#live.delete(generation)
+        this.#vacate()
+      },
+    })
+    this.#turns = new Turns(clock, (turn, swapped) =>
+      traceFlush({ name: options.name, reason: turn.request.reason }, () => this.#flush(turn, swapped)),
+    )
+    this.#late = new LateArrivals(driver, options.checkTimeoutMs, clock, (error) => failed('late', 'close', error))
   }
 
   get current(): Generation<Client> | undefined {
@@ -148,10 +159,7 @@ export class Rotator<Client> {
    */
   flush(request: FlushRequest, wait: 'drained' | 'swapped'): Promise<FlushReport> {
     if (this.#closed !== undefined) return Promise.reject(closedError(this.#options.name))
-    if (this.#next === undefined) this.#next = this.#queue(request)
-    else this.#next.request = merged(this.#next.request, request)
-    if (wait === 'drained' && request.hold) this.#next.awaited = true
-    return this.#next[wait]
+    return this.#turns.ask(request, wait)
   }
 
   /**
@@ -195,80 +203,69 @@ export class Rotator<Client> {
     return this.#closed
   }
 
-  #queue(request: FlushRequest): Turn {
-    const swapped = deferred<FlushReport>()
-    const started = this.#clock.now()
-    const previous = this.#turn
-    const turn: Turn = {
-      request,
-      awaited: false,
-      swapped: swapped.promise,
-      drained: previous.then(() =>
-        traceFlush({ name: this.#options.name, reason: request.reason }, () => this.#flush(turn, started, swapped)),
-      ),
-    }
-    // A caller that waits for one of the two has not asked for the rejection of the other.
-    turn.drained.then(swapped.resolve, swapped.reject)
-    swapped.promise.catch(() => {})
-    this.#turn = swapped.promise.catch(() => {})
-    return turn
-  }
-
-  async #flush(turn: Turn, started: number, swapped: Deferred<FlushReport>): Promise<FlushReport> {
+  async #flush(turn: Turn, swapped: (report: FlushReport) => void): Promise<FlushReport> {
     try {
-      await this.#drainedEnough()
-      // One that failed may have been followed by another.
-      while (this.#firstOpening !== undefined && !this.closed) await this.#firstOpening
+      await this.#retirements.drainedEnough((peers) => this.#crowds(peers))
+      // A lazy one has nothing to replace yet. Asked again, since another opening may have begun while this one was told.
+      while (this.#first.pending && !turn.request.lazy) await this.#first.settle(turn.request.hold)
+    } catch (error) {
+      this.failures++
+      this.#failed(turn.request.reason, 'open', error)
+      throw error
     } finally {
-      if (this.#next === turn) this.#next = undefined
+      this.#turns.begin(turn)
     }
     if (this.closed) throw closedError(this.#options.name)
     const { request } = turn
     const previous = this.#current
-    if (request.lazy && previous === undefined) {
-      const nothing = { generation: 0, replaced: undefined, moved: false, checked: false, warmed: 0 }
-      return reportAtSwap({ name: this.#options.name, reason: request.reason, ...nothing }, this.#clock.now() - started)
-    }
+    if (request.lazy && previous === undefined) return this.#nothingToDo(turn, 0)
     const idle = request.lazy && previous !== undefined && !previous.used && previous.leases === 0
     if (idle && this.#driver.eager?.(previous.client)) {
       // Its fresh client would connect at once, for nobody: whoever uses it next waits for the flush instead.
       previous.due = 'used again'
-      const { name } = this.#options
-      const nothing = { generation: previous.number, replaced: undefined, moved: false, checked: false, warmed: 0 }
-      return reportAtSwap({ name, reason: request.reason, ...nothing }, this.#clock.now() - started)
+      return this.#nothingToDo(turn, previous.number)
     }
-    const preparing = this.#preparation.fresh(previous, request, idle).finally(() => this.#vacate())
-    this.#preparing = preparing
-    let fresh: Generation<Client>
-    try {
-      fresh = await preparing
-      if (this.#closed !== undefined) {
-        this.#discard(fresh)
-        throw closedError(this.#options.name)
-      }
-    } catch (error) {
+    const fresh = await this.#prepare(previous, request, idle)
+    // From here to the swap nothing is awaited: whoever comes in between would be lost.
+    this.#preparing = undefined
+    if (this.closed) {
+      this.#discard(fresh)
+      throw closedError(this.#options.name)
+    }
+    const checked = fresh.asked > 0
+    const warmed = this.#driver.connections?.(fresh.client) ?? fresh.asked
+    const moved = previous !== undefined && !shareServer(previous.peers, fresh.peers)
+    const { name } = this.#options
+    const served = { name, reason: request.reason, generation: fresh.number, replaced: previous?.number, moved }
+    const retirement = this.#swap(previous, fresh, { ...served, leases: previous?.leases ?? 0 })
+    const report = reportAtSwap({ ...served, checked, warmed }, this.#clock.now() - turn.askedAt)
+    swapped(report)
+    if (retirement === undefined) return { ...report, drained: true }
+    const outcome = await retirement.settle(request.deadlineMs, turn.awaited, () =>
+      verdictOf(request, retirement.peers, fresh.peers),
+    )
+    this.#vacate()
+    return { ...report, ...outcome, durationMs: this.#clock.now() - turn.askedAt }
+  }
+
+  #nothingToDo({ request, askedAt }: Turn, generation: number): FlushReport {
+    const nothing = { generation, replaced: undefined, moved: false, checked: false, warmed: 0 }
+    return reportAtSwap({ name: this.#options.name, reason: request.reason, ...nothing }, this.#clock.now() - askedAt)
+  }
+
+  #prepare(
+    previous: Generation<Client> | undefined,
+    request: FlushRequest,
+    idle: boolean,
+  ): Promise<Generation<Client>> {
+    this.#preparing = this.#preparation.fresh(previous, request, idle).finally(() => this.#vacate())
+    return this.#preparing.catch((error: unknown) => {
       this.failures++
       // Cleared before anybody hears of it: a caller that fails may ask again at once.
       this.#preparing = undefined
       if (this.#current === undefined) this.#waiters.failAll(error)
       throw error
-    }
-    this.#preparing = undefined
-    const warmed = this.#driver.connections?.(fresh.client) ?? fresh.asked
-    const moved = previous !== undefined && !shareServer(previous.peers, fresh.peers)
-    const { name } = this.#options
-    const served = { name, reason: request.reason, generation: fresh.number, replaced: previous?.number, moved }
-    const swap = { ...served, leases: previous?.leases ?? 0 }
-    const checked = fresh.asked > 0
-    const retirement = this.#swap(previous, fresh, swap)
-    const report = reportAtSwap({ ...served, checked, warmed }, this.#clock.now() - started)
-    swapped.resolve(report)
-    if (retirement === undefined) return { ...report, drained: true }
-    const outcome = await retirement.settle(request.deadlineMs, turn.awaited, () =>
-      this.#verdict(request, retirement, fresh),
-    )
-    this.#vacate()
-    return { ...report, ...outcome, durationMs: this.#clock.now() - started }
+    })
   }
 
   #swap(
@@ -282,37 +279,12 @@ export class Rotator<Client> {
     fresh.agesFrom = this.#clock.now()
     this.#current = fresh
     this.flushes++
-    const retirement = previous === undefined ? undefined : this.#retire(previous, 'replaced')
+    const retirement = previous === undefined ? undefined : this.#retirements.begin(previous, 'replaced')
     this.#events.emit('swap', swap)
     for (const lease of previous?.outstanding() ?? []) {
       if (lease.holder.recall?.()) lease.release()
     }
     this.#vacate()
-    return retirement
-  }
-
-  #retire(generation: Generation<Client>, place: Place): Retirement<Client> {
-    const { name, checkTimeoutMs } = this.#options
-    generation.state = 'retiring'
-    const retirement = new Retirement(
-      generation,
-      place,
-      this.#driver,
-      name,
-      checkTimeoutMs,
-      this.#clock,
-      this.#events,
-      {
-        vacated: () => this.#vacate(),
-        gone: () => {
-          this.#live.delete(generation)
-          this.#retirements.delete(generation)
-          this.#vacate()
-        },
-      },
-    )
-    this.#retirements.set(generation, retirement)
-    retirement.tidy()
     return retirement
   }
 
@@ -327,56 +299,24 @@ export class Rotator<Client> {
     }
   }
 
-  /** What happens to the stragglers of a retirement whose deadline has come. */
-  #verdict(request: FlushRequest, retirement: Retirement<Client>, fresh: Generation<Client>): 'keep' | 'cut' {
-    if (request.onDeadline !== 'auto') return request.onDeadline
-    const isGone = (peer: string): boolean => request.gone.includes(addressOf(peer))
-    const { peers } = retirement
-    return request.abandoned || peers.some(isGone) || !shareServer(peers, fresh.peers) ? 'cut' : 'keep'
-  }
-
-  /** Waits until fewer generations drain than may at once; kept ones do not count. */
-  async #drainedEnough(): Promise<void> {
-    for (;;) {
-      const draining = [...this.#retirements].filter(([generation]) => !generation.kept)
-      if (draining.length < DRAINING_AT_ONCE) return
-      await Promise.race(draining.map(([, retirement]) => retirement.settled))
-    }
+  /** Whether what drains there would come on top of the current client and a fresh one that fill themselves at once. */
+  #crowds(peers: readonly string[]): boolean {
+    const current = this.#current
+    return current !== undefined && this.#driver.eager?.(current.client) === true && shareServer(peers, current.peers)
   }
 
   /** Opens the first generation; undefined where the driver takes its time. It is not checked: its user will. */
   #openFirst(): Generation<Client> | undefined {
     // A flush that opens the first client serves those who wait for it too.
-    if (this.#firstOpening !== undefined || this.#preparing !== undefined) return undefined
-    const { signal } = this.#closing
-    const opened = this.#driver.open(signal)
-    if (!(opened instanceof Promise)) return this.#serveFirst(opened)
-    const closed = deferred<void>()
-    const onClose = (): void => closed.resolve()
-    signal.addEventListener('abort', onClose, { once: true })
-    // Cleared before anybody hears of it: a caller that fails may ask again at once.
-    const served = opened.then(
-      (client) => {
-        if (this.closed) return this.#closeLate(client)
-        this.#firstOpening = undefined
-        this.#serveFirst(client)
-        this.#vacate()
-      },
-      (error: unknown) => {
-        this.#firstOpening = undefined
-        this.#waiters.failAll(error)
-      },
-    )
-    // Whoever closes does not wait for a client that nobody will use.
-    this.#firstOpening = Promise.race([served, closed.promise]).finally(() =>
-      signal.removeEventListener('abort', onClose),
-    )
-    return undefined
+    if (this.#first.pending || this.#preparing !== undefined) return undefined
+    const client = this.#first.begin()
+    return client === undefined ? undefined : this.#serveFirst(client, this.#clock.now())
   }
 
-  /** A client has arrived after the flusher was closed. */
-  #closeLate(client: Client): void {
-    ;(async () => this.#driver.close(client))().catch((error: unknown) => this.#failed('close', 'close', error))
+  /** A client that nobody waits for any more, unless it is one that is in use: the factory may have handed it out again. */
+  #arrivedLate(client: Client): void {
+    for (const { client: other } of this.#live) if (client === other) return
+    this.#late.close(client)
   }
 
   /** Where a hold has found no client and its flush failed: those who came meanwhile open one as they would have. */
@@ -389,23 +329,22 @@ export class Rotator<Client> {
     }
   }
 
-  #serveFirst(client: Client): Generation<Client> {
-    const generation = this.#generation(client)
+  #serveFirst(client: Client, since: number): Generation<Client> {
+    const generation = this.#generation(client, since)
+    generation.agesFrom = this.#clock.now()
     generation.state = 'current'
     this.#current = generation
     return generation
   }
 
-  #generation(client: Client): Generation<Client> {
-    const generation = new Generation(++this.#opened, client, this.#clock.now(), this.#driver, (of) =>
-      this.#released(of),
-    )
+  #generation(client: Client, since: number): Generation<Client> {
+    const generation = new Generation(++this.#opened, client, since, this.#driver, (of) => this.#released(of))
     this.#live.add(generation)
     return generation
   }
 
   #released(generation: Generation<Client>): void {
-    if (generation.state === 'retiring') this.#retirements.get(generation)?.tidy()
+    if (generation.state === 'retiring') this.#retirements.released(generation)
     if (this.#waiters.size > 0 || this.#room.wanted) this.#vacate()
     this.#hold.released()
   }
@@ -442,15 +381,14 @@ export class Rotator<Client> {
     await null
     this.#due.end()
     this.#closing.abort(closedError(name))
+    this.#first.abandon()
     this.#waiters.failAll(closedError(name))
     const current = this.#current
     this.#current = undefined
-    if (current !== undefined) this.#retire(current, 'last')
+    if (current !== undefined) this.#retirements.begin(current, 'last')
     const disposed = (async () => this.#driver.dispose?.())().catch((error) => this.#failed('close', 'close', error))
-    const retirements = [...this.#retirements.values()]
-    await Promise.all(retirements.map((retirement) => retirement.settle(deadlineMs, true, () => 'cut')))
+    await Promise.all([this.#retirements.end(deadlineMs), this.#late.end(deadlineMs)])
     await disposed
-    await this.#turn
-    await this.#firstOpening
+    await this.#turns.last
   }
 }

@@ -77,7 +77,7 @@ export class Watch {
     }
   }
 
-  /** A flush has succeeded, whoever asked for it, with a client that was opened at that time. */
+  /** A flush has succeeded, whoever asked for it, with a client whose opening began at that time. */
   succeeded(openedAt: number): void {
     this.#endRetry()
     for (const gap of this.#gaps) gap.fulfil(openedAt)
@@ -184,7 +184,7 @@ class Gap {
     })
   }
 
-  /** A client that was opened after the request was made is what was asked for. */
+  /** A client whose opening began after the request was made is what was asked for. */
   fulfil(openedAt: number): void {
     if (this.#putOff === undefined || openedAt < this.#askedAt) return
     this.#timer?.cancel()

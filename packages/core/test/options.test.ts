@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
-import { messageOf, withoutCredentials } from '../src/errors.ts'
+import { messageOf, withoutCredentials } from '../src/credentials.ts'
 import { createFlusher } from '../src/flusher.ts'
 import { holder, ScriptedDriver } from './scripted-driver.ts'
 

@@ -85,6 +85,33 @@ describe('a flush', () => {
   })
 })
 
+describe('a flush of clients that fill themselves at once', () => {
+  const eager = () => Object.assign(new ScriptedDriver(), { eager: () => true })
+
+  test('waits for the generation that drains on the same server, until its deadline keeps it', async () => {
+    const { flusher, clock } = setUp({ deadlineMs: 1_000 }, eager())
+    const lease = await flusher.acquire(holder())
+    await flusher.flush({ wait: 'swapped' })
+    const second = flusher.flush({ wait: 'swapped' })
+    await clock.advance(999)
+    expect(flusher.stats()).toMatchObject({ generation: 2, retiring: [{ generation: 1 }] })
+    await clock.advance(1)
+    await expect(second).resolves.toMatchObject({ generation: 3 })
+    lease.release()
+  })
+
+  test('does not wait for one that drains on a server that was left', async () => {
+    const driver = eager()
+    const { flusher, clock } = setUp({ deadlineMs: 1_000 }, driver)
+    const lease = occupy(await flusher.acquire(holder()), 1)
+    driver.peers_ = ['10.0.0.2:5432']
+    await flusher.flush({ wait: 'swapped' })
+    await expect(flusher.flush({ wait: 'swapped' })).resolves.toMatchObject({ generation: 3 })
+    lease.release()
+    await clock.advance(1_000)
+  })
+})
+
 describe('a fresh client that does not work never replaces one that does', () => {
   const cases: [string, Partial<ScriptedDriver>, Options<FakeClient>, string, string[]][] = [
     ['opening fails', { onOpen: failing('no route') }, {}, 'OPEN_FAILED', ['open 1', 'open 2']],

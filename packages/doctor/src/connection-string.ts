@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { UsageError } from './errors.ts'
 import type { EngineName } from './findings.ts'
+import { printable } from './printable.ts'
 
 /** What a connection string says, as the driver itself understands it. */
 export interface ConnectionString {
@@ -13,7 +14,10 @@ export interface ConnectionString {
   readonly socket?: string
   /** Who connects to what: `app@db.example.com:5432/shop`. */
   readonly label: string
-  /** Blanks the password, in the spellings that it has, out of what somebody else wrote. */
+  /**
+   * What somebody else wrote, or, where the password is in it in any spelling, only that. Blanked out in place, a short
+   * password would be told by the gaps.
+   */
   hide(text: string): string
 }
 
@@ -31,7 +35,7 @@ const engines: Readonly<Record<string, EngineName>> = {
  */
 export function readConnectionString(text: string): ConnectionString {
   const [, scheme = '', rest = ''] = /^([a-z]+):\/\/(.*)$/is.exec(text) ?? []
-  const engine = engines[scheme.toLowerCase()]
+  const engine = Object.hasOwn(engines, scheme.toLowerCase()) ? engines[scheme.toLowerCase()] : undefined
   if (engine === undefined) {
     throw new UsageError(
       'Expected a connection string that starts with postgres://, postgresql://, mysql:// or mariadb://',
@@ -88,17 +92,22 @@ interface Parts {
 function described(engine: EngineName, secret: string, parts: Parts): ConnectionString {
   const { user, host, port, socket, database, password } = parts
   const where = socket ?? `${host.includes(':') ? `[${host}]` : host}:${port}`
-  const label = `${user === '' ? '' : `${user}@`}${where}${database === '' ? '' : `/${database}`}`
-  const hide = (said: string) => password.reduce((left, spelling) => left.replaceAll(spelling, '***'), said)
+  const label = printable(`${user === '' ? '' : `${user}@`}${where}${database === '' ? '' : `/${database}`}`)
+  const holds = (said: string) => password.some((spelling) => said.includes(spelling))
+  const hide = (said: string) => {
+    if (!holds(said)) return said
+    const [code = ''] = / \(\w+\)$/.exec(said) ?? []
+    return `not shown, since the password is in it${holds(code) ? '' : code}`
+  }
   const read = { engine, host, port, label, hide, ...(socket !== undefined && { socket }) }
   // Not enumerable, so that it is in no `inspect` output and no JSON.
   return Object.defineProperty(read, 'secret', { value: secret }) as typeof read & { secret: string }
 }
 
-/** The password as it is, as it is written in the string, and encoded; the longest first. */
+/** The password as it is, as it is written in the string, and encoded; and the whole string. */
 function spellings(password: unknown, text: string): string[] {
   const written = /^[a-z]+:\/\/[^/?#]*?:(.*)@/i.exec(text)?.[1]
   const all = typeof password === 'string' ? [password, encodeURIComponent(password), written] : [written]
   const said = all.filter((spelling): spelling is string => spelling !== undefined && spelling !== '')
-  return [...new Set(said), text].toSorted((a, b) => b.length - a.length)
+  return [...new Set(said), text]
 }

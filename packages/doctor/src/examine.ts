@@ -4,7 +4,7 @@ import { engines } from './engines.ts'
 import { reasonOf } from './errors.ts'
 import type { Findings, ServerFindings, Timing } from './findings.ts'
 import { watchName } from './name.ts'
-import { type ProxyFindings, proxyOf } from './proxy.ts'
+import { isForwarded, type ProxyEvidence, proxyOf } from './proxy.ts'
 import { answersOf } from './recommendation.ts'
 import type { Records } from './records.ts'
 import type { Way } from './session.ts'
@@ -54,8 +54,8 @@ export async function examine(to: ConnectionString, examination: Examination): P
   onStep(`timing ${connects} connects`)
   const connect = await timingOf(to, patienceMs)
   onStep('looking for a proxy')
-  const proxy = await proxyAt(to, [to.host, ...name.aliases], patienceMs)
-  return { ...found, ...(connect !== undefined && { connect }), ...(proxy !== undefined && { proxy }) }
+  const between = await betweenAt(to, [to.host, ...name.aliases], patienceMs)
+  return { ...found, ...(connect !== undefined && { connect }), ...between }
 }
 
 async function refusal(to: ConnectionString, patienceMs: number): Promise<string | undefined> {
@@ -72,7 +72,9 @@ async function serverAt(to: ConnectionString, way: Way): Promise<ServerFindings>
   try {
     const session = await engines[to.engine].connect(to, way)
     try {
-      return { address: session.address, ...(await session.facts()) }
+      const facts = await session.facts()
+      // Who is told a password may repeat it anywhere.
+      return { address: session.address, ...facts, version: to.hide(facts.version), self: to.hide(facts.self) }
     } finally {
       session.close()
     }
@@ -96,21 +98,29 @@ async function timingOf(to: ConnectionString, patienceMs: number): Promise<Timin
   return timings.toSorted((a, b) => a.totalMs - b.totalMs)[Math.floor(timings.length / 2)]
 }
 
-async function proxyAt(
+/** What sits between here and the server. */
+async function betweenAt(
   to: ConnectionString,
   names: readonly string[],
   patienceMs: number,
-): Promise<ProxyFindings | undefined> {
-  const none = { engine: to.engine, names, greetingId: null, serverId: null }
+): Promise<Pick<Findings, 'proxy' | 'forwarded'>> {
+  const evidence = await evidenceAt(to, patienceMs)
+  const proxy = proxyOf({ ...evidence, names })
+  if (proxy !== undefined) return { proxy }
+  return isForwarded(evidence) ? { forwarded: true } : {}
+}
+
+async function evidenceAt(to: ConnectionString, patienceMs: number): Promise<Omit<ProxyEvidence, 'names'>> {
   try {
     const session = await engines[to.engine].connect(to, { patienceMs })
     try {
-      return proxyOf({ ...(await session.evidence()), names })
+      const { introduction, ...evidence } = await session.evidence()
+      return { ...evidence, ...(introduction !== undefined && { introduction: to.hide(introduction) }) }
     } finally {
       session.close()
     }
   } catch {
     // Lost meanwhile: the names may tell.
-    return proxyOf(none)
+    return { engine: to.engine, greetingId: null, serverId: null, ownPort: null, seenPort: null }
   }
 }

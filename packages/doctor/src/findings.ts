@@ -74,4 +74,6 @@ export interface Findings {
   /** The median of a few connects; absent if none succeeded. */
   readonly connect?: Timing
   readonly proxy?: ProxyFindings
+  /** True if something that is not known as a proxy forwards the connection: HAProxy, a load balancer, NAT. */
+  readonly forwarded?: true
 }

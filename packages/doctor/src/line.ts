@@ -39,6 +39,11 @@ export class Line {
     return this.#address ?? ''
   }
 
+  /** The port of our end; null for a Unix socket. */
+  get ownPort(): number | null {
+    return this.socket.localPort ?? null
+  }
+
   noteTls(): void {
     this.#tls ??= performance.now()
   }

@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts'
 import { type Command, help, type Look, readCommand } from './command.ts'
 import { UsageError } from './errors.ts'
 import { examine } from './examine.ts'
+import { printableData } from './printable.ts'
 import { type Output, Progress } from './progress.ts'
 import { recommend } from './recommendation.ts'
 import type { Records } from './records.ts'
@@ -55,14 +56,16 @@ async function runExamine(
 ): Promise<number> {
   const { stdout, stderr, clock, records } = surroundings
   const progress = new Progress(stderr)
-  const findings = await examine(to, {
-    forMs,
-    everyMs,
-    patienceMs,
-    clock,
-    ...(records && { records }),
-    onStep: (step) => progress.step(step),
-  })
+  const findings = printableData(
+    await examine(to, {
+      forMs,
+      everyMs,
+      patienceMs,
+      clock,
+      ...(records && { records }),
+      onStep: (step) => progress.step(step),
+    }),
+  )
   progress.end()
   const recommendation = recommend(findings)
   if (json) stdout.write(`${JSON.stringify({ ...findings, recommendation }, undefined, 2)}\n`)
@@ -81,7 +84,8 @@ async function runWatch({ to, json, forMs, everyMs, patienceMs }: Look, surround
     patienceMs,
     clock,
     stop,
-    onHappening(happening) {
+    onHappening(happened) {
+      const happening = printableData(happened)
       happenings.push(happening)
       const passed = `${(happening.atMs / 1000).toFixed(1)} s`.padStart(8)
       if (json) stdout.write(`${JSON.stringify({ at: at(), ...happening })}\n`)

@@ -58,13 +58,24 @@ class MysqlSession implements Session {
     // Not the bare function, which proxies answer themselves.
     const [row] = await this.#rows('select connection_id() + 0 as id, @@version_comment as comment')
     const id = row?.['id']
+    const ports = { ownPort: this.#line.ownPort, seenPort: await this.#seenPort() }
+    // Last: who is asked what it does not know loses the connection.
     const introduction = await this.#introduction(String(row?.['comment'] ?? ''))
     return {
       engine: 'mysql',
       greetingId: this.#connection.threadId ?? null,
       serverId: id === undefined ? null : Number(id),
+      ...ports,
       ...(introduction !== undefined && { introduction }),
     }
+  }
+
+  /** The port that the server sees this connection come from; null over a Unix socket. */
+  async #seenPort(): Promise<number | null> {
+    const question = 'select host as seen from information_schema.processlist where id = connection_id()'
+    const [row] = await this.#rows(question)
+    const port = /:(\d+)$/.exec(String(row?.['seen'] ?? ''))?.[1]
+    return port === undefined ? null : Number(port)
   }
 
   /** Says goodbye: a server that is just left counts an aborted connection. */

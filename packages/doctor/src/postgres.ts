@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { ConnectionString } from './connection-string.ts'
 import type { ServerFacts, Timing } from './findings.ts'
 import { Line } from './line.ts'
-import type { ProxyEvidence } from './proxy.ts'
+import { isForwarded, type ProxyEvidence } from './proxy.ts'
 import type { Engine, Session, Way } from './session.ts'
 
 const factsText = `
@@ -80,17 +80,29 @@ class PostgresSession implements Session {
   }
 
   async evidence(): Promise<Omit<ProxyEvidence, 'names'>> {
-    const [row] = await this.#rows<{ pid: number }>('select pg_backend_pid() as pid')
+    const [row] = await this.#rows<{ pid: number; port: number | null }>(
+      'select pg_backend_pid() as pid, inet_client_port() as port',
+    )
     const greetingId = processIdOf(this.#client)
     const serverId = row?.pid ?? null
-    const evidence = { engine: 'postgres', greetingId, serverId } as const
-    // Asked only of what is no plain server: that would note a failed login in its log.
-    if (greetingId === serverId) return evidence
+    const ports = { ownPort: this.#line.ownPort, seenPort: row?.port ?? null }
+    const evidence = { engine: 'postgres', greetingId, serverId, ...ports } as const
+    // Asked only of what is no plain server: that would note a failure in its log.
+    if (greetingId === serverId) {
+      const pgpool = isForwarded(ports) ? await this.#pgpool() : undefined
+      return { ...evidence, ...(pgpool !== undefined && { introduction: pgpool }) }
+    }
     const introduction = await introductionOf(this.#to, {
       ...this.#way,
       address: this.#to.socket === undefined ? this.address : undefined,
     })
     return { ...evidence, ...(introduction !== undefined && { introduction }) }
+  }
+
+  /** Pgpool-II answers this one itself, and hands on the number that the server gave the connection. */
+  async #pgpool(): Promise<string | undefined> {
+    const [row] = await this.#rows<{ pool_version?: string }>('show pool_version').catch(() => [])
+    return row?.pool_version === undefined ? undefined : `Pgpool-II ${row.pool_version}`
   }
 
   close(): void {

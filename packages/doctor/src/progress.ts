@@ -1,3 +1,5 @@
+import { printable } from './printable.ts'
+
 /** Where text goes. */
 export interface Output {
   write(text: string): unknown
@@ -13,7 +15,8 @@ export class Progress {
     this.#output = output
   }
 
-  step(step: string): void {
+  step(text: string): void {
+    const step = printable(text)
     if (this.#output.isTTY) {
       this.#output.write(`\r\u001B[K${step}…`)
       return

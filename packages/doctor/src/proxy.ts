@@ -9,6 +9,10 @@ export interface ProxyEvidence {
   readonly greetingId: number | null
   /** The number that the server itself gives the same connection. */
   readonly serverId: number | null
+  /** The port of our end of the connection; null where there is none. */
+  readonly ownPort: number | null
+  /** The port that the server sees the connection come from; null where it does not tell. */
+  readonly seenPort: number | null
   /** What a proxy said when it was asked for itself. */
   readonly introduction?: string
 }
@@ -32,6 +36,10 @@ const settingsOf: Readonly<Record<string, readonly string[]>> = {
     'dns_cache_enabled = true, with dns_max_ttl: PgCat then notices that the name of its server has moved',
     'server_lifetime: how old a connection to the server may get',
   ],
+  'Pgpool-II': [
+    'health_check_period (0, which is never, by default): how often Pgpool-II looks whether its servers are alive',
+    'connection_life_time (0, which is for ever, by default): how old an idle connection to the server may get',
+  ],
   Odyssey: ['server_lifetime: how old a connection to the server may get'],
   'RDS Proxy': ['nothing: RDS Proxy follows a failover by itself'],
   Supavisor: ['nothing that is yours to set: the pooler is run for you'],
@@ -53,11 +61,12 @@ const byIntroduction: readonly (readonly [pattern: RegExp, title: string])[] = [
   [/pgbouncer/i, 'PgBouncer'],
   [/pgcat/i, 'PgCat'],
   [/odyssey/i, 'Odyssey'],
+  [/pgpool/i, 'Pgpool-II'],
   [/proxysql/i, 'ProxySQL'],
   [/maxscale/i, 'MaxScale'],
 ]
 
-/** Says which proxy sits in between, if the evidence tells of one. A relay that passes bytes on unread leaves none. */
+/** Says which proxy sits in between, if the evidence tells of one. */
 export function proxyOf(evidence: ProxyEvidence): ProxyFindings | undefined {
   for (const name of evidence.names) {
     const title = titleIn(byName, name.toLowerCase().replace(/\.$/, ''))
@@ -76,6 +85,11 @@ export function proxyOf(evidence: ProxyEvidence): ProxyFindings | undefined {
     evidence: 'the server knows the connection under another number than the login told',
     settings: ['how old its connections to the server may get, and how often it looks their name up'],
   }
+}
+
+/** Whether something in between forwards the connection: the server then sees another end of it than ours. */
+export function isForwarded({ ownPort, seenPort }: Pick<ProxyEvidence, 'ownPort' | 'seenPort'>): boolean {
+  return ownPort !== null && seenPort !== null && ownPort !== seenPort
 }
 
 function titleIn(table: readonly (readonly [RegExp, string])[], text: string): string | undefined {

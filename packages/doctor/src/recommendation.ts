@@ -16,7 +16,7 @@ type Reached = Exclude<ServerFindings, { readonly failure: string }>
 
 /** Says what these findings mean. The same findings always give the same answer. */
 export function recommend(findings: Findings): Recommendation {
-  const { name, proxy, servers, engine } = findings
+  const { name, proxy, forwarded, servers, engine } = findings
   const reached = servers.filter((server): server is Reached => !('failure' in server))
   if (reached.length === 0) {
     return {
@@ -47,7 +47,7 @@ export function recommend(findings: Findings): Recommendation {
       settings: advice.flush[engine],
     }
   }
-  if (name.kind === 'local' || name.kind === 'socket') {
+  if ((name.kind === 'local' && !forwarded) || name.kind === 'socket') {
     return {
       verdict: 'not-needed',
       headline: 'You do not need this: the server is on this machine.',
@@ -87,6 +87,9 @@ function reasonsFor(name: NameFindings, reached: readonly Reached[]): string[] {
 
 function reasonsAgainst(name: NameFindings, reached: readonly Reached[]): string[] {
   if (name.kind === 'address') return ['the host is an address: only what is behind it can move, seldom']
+  if (name.kind === 'local') {
+    return ['something on this machine forwards to a server: should that one change, only new connections get there']
+  }
   const because: string[] = []
   if (answersOf(name).length > 1)
     because.push(

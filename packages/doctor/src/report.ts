@@ -10,7 +10,7 @@ export function reportOf(
   recommendation: Recommendation,
   strong: Emphasis = (text) => text,
 ): string {
-  const { name, servers, connect, proxy } = findings
+  const { name, servers, connect, proxy, forwarded } = findings
   const capacity = servers.flatMap((server) =>
     'capacity' in server ? [capacityOf(server.capacity, proxy !== undefined)] : [],
   )
@@ -24,9 +24,11 @@ export function reportOf(
       'proxy',
       proxy
         ? `${proxy.title}: ${proxy.evidence}`
-        : servers.some((server) => 'version' in server)
-          ? 'none seen'
-          : 'not known',
+        : forwarded
+          ? 'none that says so, but something forwards the connection: HAProxy, a load balancer, NAT'
+          : servers.some((server) => 'version' in server)
+            ? 'none seen'
+            : 'not known',
     ],
   ]
   const table = rows.map(([label, text], index) => `${(rows[index - 1]?.[0] === label ? '' : label).padEnd(9)} ${text}`)

@@ -34,3 +34,11 @@ export async function visit(args: readonly string[], { env = {}, records, meanwh
   const code = await main(args, { env, stdout, stderr, clock, stop: stop.signal, ...(records && { records }) })
   return { code, ...written }
 }
+
+/** The lines of a report that begin with that label, without it. */
+export function lines(report: string, label: string): string[] {
+  return report
+    .split('\n')
+    .filter((line) => line.startsWith(label))
+    .map((line) => line.slice(10))
+}

@@ -1,9 +1,9 @@
-import { failoverPair, type MariadbServer, movableName, startMariadb } from '@periodic-flush/testing'
+import { failoverPair, gate, type MariadbServer, movableName, startMariadb } from '@periodic-flush/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { selfSigned } from '../../../test/certificate.ts'
 import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
 import { unixSocket } from '../../../test/unix-socket.ts'
-import { visit } from './doctor.ts'
+import { lines, visit } from './doctor.ts'
 
 describe.skipIf(!mariadbInstalled)('MariaDB', () => {
   const host = 'maria.example.test'
@@ -37,6 +37,16 @@ describe.skipIf(!mariadbInstalled)('MariaDB', () => {
     expect(found).not.toHaveProperty('proxy')
     expect(found.recommendation.settings.join('\n')).toContain('maxIdle: 1')
     expect(name.lookups).toBeGreaterThan(10)
+  })
+
+  test('a relay that passes bytes on is no proxy, and what it leads to is not taken to be on this machine', async () => {
+    await using relay = await gate(server)
+    const { out } = await visit([server.url().replace(`:${server.port}/`, `:${relay.port}/`)])
+    expect(lines(out, 'proxy')).toEqual([expect.stringContaining('something forwards the connection')])
+    expect(out).toContain('You hardly need this: let idle connections go.')
+    const direct = await visit([server.url()])
+    expect(lines(direct.out, 'proxy')).toEqual(['none seen'])
+    expect(direct.out).toContain('You do not need this: the server is on this machine.')
   })
 
   test('a switch-over after which the old server is read-only: needed', async () => {

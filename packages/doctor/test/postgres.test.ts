@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { selfSigned } from '../../../test/certificate.ts'
 import { eventually } from '../../../test/conformance/eventually.ts'
 import { unixSocket } from '../../../test/unix-socket.ts'
-import { visit } from './doctor.ts'
+import { lines, visit } from './doctor.ts'
 import { Pgbouncer, pgbouncerInstalled } from './pgbouncer.ts'
 
 const host = 'db.example.test'
@@ -13,14 +13,6 @@ beforeAll(async () => {
   server = await startPostgres()
 })
 afterAll(() => server?.stop())
-
-/** The lines of a report that begin with that label, without it. */
-function lines(report: string, label: string): string[] {
-  return report
-    .split('\n')
-    .filter((line) => line.startsWith(label))
-    .map((line) => line.slice(10))
-}
 
 test('a name that gives one answer, to a server without replicas: set maxLifetimeSeconds', async () => {
   using name = movableName(host, server.host)
@@ -97,11 +89,14 @@ test.skipIf(!pgbouncerInstalled).each([
   expect(out).toContain('dns_max_ttl')
 })
 
-test('a relay that passes bytes on is no proxy', async () => {
+test('a relay that passes bytes on is no proxy, and what it leads to is not taken to be on this machine', async () => {
   await using relay = await gate(server)
   const { out } = await visit([server.url().replace(`:${server.port}/`, `:${relay.port}/`)])
-  expect(lines(out, 'proxy')).toEqual(['none seen'])
-  expect(out).toContain('You do not need this: the server is on this machine.')
+  expect(lines(out, 'proxy')).toEqual([expect.stringContaining('something forwards the connection')])
+  expect(out).toContain('You do not need this: set maxLifetimeSeconds.')
+  const direct = await visit([server.url()])
+  expect(lines(direct.out, 'proxy')).toEqual(['none seen'])
+  expect(direct.out).toContain('You do not need this: the server is on this machine.')
 })
 
 test('over TLS, the handshake is timed by itself, and the name is still what the certificate is checked against', async () => {
@@ -166,6 +161,39 @@ test.each(['s3cret-pa55', 'a b', 'p@ss/w?rd#%:&', 'pässwörd', "it's", '{"json"
     }
   },
 )
+
+test('a server whose words move the cursor, forge lines or repeat the password is printed plainly', async () => {
+  const database = await server.createDatabase()
+  const ask = (text: string) => server.query(text, [], database)
+  await ask(`drop role if exists visitor`)
+  await ask(`create role visitor login password 'an echo'`)
+  await ask(`create schema forged`)
+  // What the doctor asks for resolves to this.
+  await ask(`alter role visitor in database ${database} set search_path = forged, pg_catalog`)
+  await ask(`grant usage on schema forged to visitor`)
+  const say = (text: string) =>
+    ask(`create or replace function forged.version() returns text language sql as $$ select ${text} $$`)
+  const url = `postgres://visitor:an%20echo@${server.host}:${server.port}/${database}`
+  const forged = `E'PostgreSQL 99\\x1b[2J\\u009b31m\\r\\nYou do not need this.\\u202e' || repeat('x', 5000)`
+  await say(forged)
+  const visits = [await visit([url]), await visit([url, '--json'])]
+  await say(`'it is an echo'`)
+  const echo = await visit([url])
+  // At the login itself, in an error.
+  await ask(`create function forged.refuse() returns event_trigger language plpgsql as
+    $$ begin if session_user = 'visitor' then raise exception using message = ${forged}; end if; end $$`)
+  await ask(`create event trigger at_login on login execute function forged.refuse()`)
+  visits.push(await visit([url]), await visit([url, '--watch', '--for', '0.1', '--json']))
+  for (const { out, err } of visits) {
+    expect(out).toContain('PostgreSQL 99')
+    expect(out + err).toMatch(/^[^\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u)
+    expect((out + err).replaceAll('\n', '')).toMatch(/^\P{Cc}*$/u)
+    expect(out).not.toMatch(/^You do not need this\.$/m)
+    expect(Math.max(...out.split('\n').map(({ length }) => length))).toBeLessThan(1_000)
+  }
+  expect(echo.out).toContain('not shown, since the password is in it')
+  expect(echo.out).not.toContain('an echo')
+})
 
 test('an account without rights, with limits of its own, gets an answer', async () => {
   await server.query(`drop role if exists narrow`)

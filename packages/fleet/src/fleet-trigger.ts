@@ -10,7 +10,8 @@ const request = { reason: 'fleet command' } as const
  * Flushes its clients when a command arrives on a bus, each after a random part of `spreadMs`.
  *
  * All clients that are given the same trigger share one subscription, which lasts from the first start to the last
- * stop. A message that is no command flushes nobody; like a subscription that fails, it is told to every client.
+ * stop. A message that is no command flushes nobody; like a subscription that fails, it is told to every client, but at
+ * most once a second.
  */
 export class FleetTrigger implements Trigger {
   readonly name: string
@@ -42,7 +43,7 @@ export class FleetTrigger implements Trigger {
     try {
       command = parsedCommand(text)
     } catch (error) {
-      this.#failed(error)
+      for (const member of this.#members) member.refuse(error)
       return
     }
     for (const member of this.#members) member.obey(command, request)

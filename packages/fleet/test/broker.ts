@@ -30,11 +30,11 @@ function found(program: string): string | undefined {
 }
 
 /** Whether to run these tests: where the machine has the program, and in any case where nothing may be skipped. */
-export function installed(program: string): boolean {
+export function installed(program: string, debianPackage = program): boolean {
   const runs = found(program) !== undefined || process.env['CI'] === 'true'
   if (!runs) {
     console.warn(
-      `Skipped what needs ${program}, which is not installed (Debian and Ubuntu: apt-get install ${program})`,
+      `Skipped what needs ${program}, which is not installed (Debian and Ubuntu: apt-get install ${debianPackage})`,
     )
   }
   return runs

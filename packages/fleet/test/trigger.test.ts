@@ -101,6 +101,52 @@ test('what is no command is not quoted at length: it may be a secret', () => {
   )
 })
 
+test('whoever may publish can neither fill a log nor flush more than once in a turn', async () => {
+  const { bus, clock, trigger, client } = setUp()
+  trigger.start(client)
+  for (let second = 0; second < 3; second++) {
+    for (let n = 0; n < 10_000; n++) bus.receiver?.message(`NOW ${n}`)
+    for (let n = 0; n < 10_000; n++) bus.receiver?.message(n % 2 === 0 ? 'now' : '')
+    expect(clock.timers).toBe(1)
+    await clock.advance(1_000)
+  }
+  expect(client.errors).toHaveLength(3)
+  expect(client.requests).toHaveLength(3)
+})
+
+test('no message has another effect than its command, whatever its form and size', async () => {
+  const { bus, clock, trigger, client } = setUp()
+  trigger.start(client)
+  const long = 'x'.repeat(1_000_000)
+  const odd: unknown[] = [
+    'now a client of another name',
+    `now ${long}`,
+    `now${' '.repeat(1_000_000)}x`,
+    'now __proto__',
+    'now constructor',
+    '{"now":true}',
+    '{"spreadMs":0}',
+    'now\u0000',
+    '\u001B[2Jnow',
+    long,
+    Buffer.from('now'),
+    { toString: () => 'now' },
+    ['now'],
+    null,
+    undefined,
+    0,
+    Symbol('now'),
+  ]
+  for (const message of odd) {
+    bus.receiver?.message(message)
+    await clock.advance(1_000)
+  }
+  expect(client.requests).toEqual([])
+  for (const error of client.errors)
+    expect(String(error)).toMatch(/^TypeError: Expected a fleet command[\w' ,]{1,100}$/)
+  expect(client.errors.length).toBeGreaterThan(5)
+})
+
 test('a client that stops while it waits is not flushed; stopping twice is stopping once', async () => {
   const { bus, clock, trigger, client } = setUp()
   const other = new WatchedClient('other', clock)

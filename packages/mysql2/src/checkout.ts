@@ -34,9 +34,14 @@ export class Checkout implements Holder {
   }
 
   cut(error: PeriodicFlushError): void {
-    this.settle(error)
+    const { callback, command } = this
+    // mysql2 tells a statement without a callback by an event, which throws where nobody listens.
+    const heard = command === undefined || command.listenerCount('error') > 0
+    this.callback = undefined
     if (this.#connection !== undefined) cutConnection(this.#connection, error)
-    if (this.command !== undefined && this.command.listenerCount('error') > 0) this.command.emit('error', error)
+    if (!heard) return
+    if (callback !== undefined) callback(error)
+    else command?.emit('error', error)
   }
 }
 

@@ -47,7 +47,7 @@ export function mysql2Driver<Pool>(open: () => Pool | Promise<Pool>, opened: (po
 
 async function withAbort(pool: OpenedPool, signal: AbortSignal, sql: string): ReturnType<OpenedPool['ask']> {
   const abort = () => pool.sockets.cut()
-  if (signal.aborted) abort()
+  signal.throwIfAborted()
   signal.addEventListener('abort', abort, { once: true })
   try {
     return await pool.ask(sql)

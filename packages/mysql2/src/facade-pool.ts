@@ -87,7 +87,8 @@ export class FacadePool<Pool> extends NativePool {
     this.emit('enqueue')
     this.#flusher.acquireFor(checkout, {
       start: (turn) => this.#start(checkout, turn),
-      fail: (error) => checkout.settle(this.#ended ? poolIsClosed() : error),
+      // Later: what one caller throws must not keep the others from hearing of it.
+      fail: (error) => process.nextTick(() => checkout.settle(this.#ended ? poolIsClosed() : error)),
     })
   }
 

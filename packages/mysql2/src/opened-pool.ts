@@ -64,7 +64,8 @@ export class OpenedPool {
   ask(sql: string): Promise<readonly (readonly unknown[])[]> {
     return new Promise((resolve, reject) => {
       const settle = (error: unknown, rows: readonly (readonly unknown[])[]) => (error ? reject(error) : resolve(rows))
-      this.native.query({ sql, rowsAsArray: true, typeCast: true }, settle)
+      // Only a function takes the place of the pool's own.
+      this.native.query({ sql, rowsAsArray: true, typeCast: (_: unknown, next: () => unknown) => next() }, settle)
     })
   }
 

@@ -23,12 +23,11 @@ export function measureFlushes(meter: Meter): () => void {
     unit: '{flush}',
     description: 'Flushes that failed and left the old generation in service',
   })
-  const begun = new Map<TracedFlush, number>()
+  const begun = new WeakMap<TracedFlush, number>()
   const onStart = (message: unknown): void => void begun.set(message as TracedFlush, performance.now())
   const onEnd = (message: unknown): void => {
     const flush = message as TracedFlush
     const start = begun.get(flush)
-    begun.delete(flush)
     const attributes = flushAttributes(flush.name, flush.reason, flush.error)
     if (start !== undefined) duration.record((performance.now() - start) / 1000, attributes)
     if (flush.error !== undefined) failed.add(1, attributes)

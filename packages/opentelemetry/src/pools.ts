@@ -36,8 +36,12 @@ export function watchPools(meter: Meter): () => void {
     description: 'Age of the generation that serves; of the oldest, where several clients have one name',
   })
   const instruments = [count, max, pending, retiring, age]
+  const told = new Map<string, Pool>()
   const report = (result: BatchObservableResult): void => {
-    for (const [name, pool] of pools(statsOfAll())) {
+    const now = pools(statsOfAll())
+    for (const name of new Set([...told.keys(), ...now.keys()])) {
+      const pool = sinceThen(told.get(name), now.get(name))
+      told.set(name, pool)
       const attributes = { [POOL]: name }
       result.observe(count, pool.used, { ...attributes, [STATE]: 'used' })
       result.observe(count, pool.idle, { ...attributes, [STATE]: 'idle' })
@@ -49,6 +53,11 @@ export function watchPools(meter: Meter): () => void {
   }
   meter.addBatchObservableCallback(report, instruments)
   return () => meter.removeBatchObservableCallback(report, instruments)
+}
+
+/** An SDK may repeat what it was told last, so what is gone is told to be zero from then on. */
+function sinceThen(before: Pool = nothing, now: Pool = nothing): Pool {
+  return { ...now, max: now.max ?? (before.max && 0), age: now.age ?? (before.age && 0) }
 }
 
 function pools(all: readonly FlusherStats[]): Map<string, Pool> {

@@ -22,7 +22,7 @@ export class Collected {
   }
 
   /** Collects now: the points of a metric as pairs of attributes and value. */
-  async points(name: string): Promise<{ attributes: Attributes; value: unknown }[]> {
+  readonly points = async (name: string): Promise<{ attributes: Attributes; value: unknown }[]> => {
     const metric = (await this.metrics()).find(({ descriptor }) => descriptor.name === name)
     return (metric?.dataPoints ?? []).map(({ attributes, value }) => ({ attributes, value }))
   }

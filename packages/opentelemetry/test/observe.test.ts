@@ -114,6 +114,9 @@ test('counts failed flushes by reason, and says which step failed', async () => 
   await expect(pool.$flush({ reason: 'deploy' })).rejects.toThrow()
   const attributes = { ...pooled, 'periodic_flush.reason': 'deploy', 'error.type': 'CHECK_FAILED' }
   expect(await collected.points('periodic_flush.flush.failed')).toEqual([{ attributes, value: 1 }])
+  expect(await collected.points('periodic_flush.flush.duration')).toEqual([
+    { attributes, value: expect.objectContaining({ count: 1 }) },
+  ])
   expect(await collected.points('periodic_flush.failed')).toEqual([
     { attributes: { ...attributes, 'periodic_flush.step': 'check' }, value: 1 },
   ])

@@ -1,47 +1,10 @@
-import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus'
 import { MeterProvider } from '@opentelemetry/sdk-metrics'
-import { withPeriodicFlush } from '@periodic-flush/pg'
-import { startPostgres } from '@periodic-flush/testing'
-import pg from 'pg'
 import { expect, test } from 'vitest'
+import { until } from '../../fleet/test/watched-client.ts'
 import { observe } from '../src/index.ts'
-
-const file = (path: string) => readFile(new URL(`../${path}`, import.meta.url), 'utf8')
-
-/** Everything happens once: a flush, one that fails, a cut. Then Prometheus comes by. */
-async function scraped(): Promise<string> {
-  const server = await startPostgres()
-  const exporter = new PrometheusExporter({ preventServerStart: true })
-  const http = createServer((request, response) => exporter.getMetricsRequestHandler(request, response))
-  const meterProvider = new MeterProvider({ readers: [exporter] })
-  const end = observe({ meterProvider })
-  let works = true
-  const check = async () => {
-    if (!works) throw new Error('refused')
-  }
-  const make = () => new pg.Pool({ connectionString: server.url() })
-  const pool = withPeriodicFlush(make, { intervalMs: false, name: 'orders', check })
-  try {
-    await once(http.listen(0, '127.0.0.1'), 'listening')
-    const client = await pool.connect()
-    client.on('error', () => {})
-    await pool.$flush({ deadlineMs: 0, onDeadline: 'cut' })
-    works = false
-    await expect(pool.$flush()).rejects.toThrow('refused')
-    const answer = await fetch(`http://127.0.0.1:${(http.address() as AddressInfo).port}/metrics`)
-    return await answer.text()
-  } finally {
-    await pool.$flusher.close({ deadlineMs: 0 })
-    end()
-    http.close()
-    await meterProvider.shutdown()
-    await server.stop()
-  }
-}
+import { exporting } from './exporting.ts'
+import { PrometheusServer, prometheusInstalled } from './prometheus-server.ts'
+import { alerts, dashboardText, labelsIn, panels, readme, rulesText } from './shipped.ts'
 
 /** The metrics that a query asks for, as patterns: by name, or by a pattern of names. */
 function metricsOf(expression: string): string[] {
@@ -51,20 +14,63 @@ function metricsOf(expression: string): string[] {
   return [...patterns, ...names]
 }
 
-test('Prometheus sees every metric that the dashboard and the alerts ask for', async () => {
-  const text = await scraped()
+test('the exporter tells every metric that the dashboard and the alerts ask for', async () => {
+  await using source = await exporting()
+  await source.flush()
+  await source.fail()
+  const text = await source.text()
   const names = [...new Set([...text.matchAll(/^(\w+)\{/gm)].map(([, name = '']) => name))]
-  const { panels } = JSON.parse(await file('dashboard.json')) as { panels: { targets: { expr: string }[] }[] }
-  const [, alerts = ''] = /```yaml\n(.*?)```/s.exec(await file('README.md')) ?? []
-  const queries = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))
-  expect(alerts.match(/- alert: /g)).toHaveLength(3)
-  const wanted = [...new Set([...queries, ...alerts.split('annotations:')].flatMap(metricsOf))]
+  const queries = (await panels()).flatMap(({ targets }) => targets.map(({ expr }) => expr))
+  const rules = await alerts()
+  expect(rules).toHaveLength(3)
+  const wanted = [...new Set([...queries, ...rules.map(({ expr }) => expr)].flatMap(metricsOf))]
   expect(wanted.length).toBeGreaterThan(8)
   expect(wanted.filter((pattern) => !names.some((name) => new RegExp(`^${pattern}$`).test(name)))).toEqual([])
 })
 
+test.skipIf(!prometheusInstalled)(
+  'a Prometheus that has scraped shows each panel with its labels, and raises the alerts',
+  async () => {
+    await using source = await exporting()
+    await using prometheus = await PrometheusServer.start(source.address, await rulesText())
+    const flushes = () => prometheus.query('periodic_flush_swap_leases_count')
+    await source.flush()
+    // It has to see a rise for there to be a rate.
+    await until(async () => (await flushes()).length === 1)
+    await source.flush()
+    await source.fail()
+    await until(async () => (await prometheus.query('periodic_flush_failed_total')).length === 1)
+
+    const shown = await Promise.all(
+      (await panels()).flatMap(({ title, targets }) =>
+        targets.map(async ({ expr, legendFormat }) => {
+          const query = expr.replaceAll('$pool', 'orders').replaceAll('$__rate_interval', '1m')
+          const series = await prometheus.query(query)
+          const labels = labelsIn(legendFormat)
+          const complete = series.length > 0 && series.every(({ metric }) => labels.every((label) => metric[label]))
+          return complete ? [] : [`${title}: ${query}: ${JSON.stringify(series)}`]
+        }),
+      ),
+    )
+    expect(shown.flat()).toEqual([])
+
+    const { templating } = JSON.parse(await dashboardText())
+    const variable: string = templating.list.find(({ name }: { name: string }) => name === 'pool').query.query
+    const [, metric = '', label = ''] = /^label_values\((\w+), (\w+)\)$/.exec(variable) ?? []
+    expect(await prometheus.labelValues(metric, label)).toEqual(['orders'])
+
+    const firing = async () => (await prometheus.alerts()).filter(({ state }) => state === 'firing')
+    await until(async () => (await firing()).length === 2)
+    const summaries = (await firing()).map(({ annotations }) => annotations['summary'])
+    expect(summaries.sort()).toEqual([
+      'orders: flush (manual) fails with CHECK_FAILED; the old client serves on',
+      'orders: work was cut at its deadline (reserved); its outcome is unknown',
+    ])
+  },
+)
+
 test('the README’s table of metrics is that of the code', async () => {
-  const rows = [...(await file('README.md')).matchAll(/^\| `([\w.]+)` +\| ([\w-]+) +\| `([^`]+)`/gm)]
+  const rows = [...(await readme()).matchAll(/^\| `([\w.]+)` +\| ([\w-]+) +\| `([^`]+)`/gm)]
   const made: string[][] = []
   const kinds = {
     createHistogram: 'histogram',

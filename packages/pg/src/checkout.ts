@@ -38,7 +38,7 @@ export class Checkout implements Use {
   start(lease: Lease<Pool>): void {
     lease.client.connect((error, client, done) => {
       // The caller has been told.
-      if (this.#cut !== undefined) return done?.(true)
+      if (this.#cut !== undefined) return done?.()
       if (client === undefined) {
         this.#flusher.failed(lease.client, error)
         lease.release()

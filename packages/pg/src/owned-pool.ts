@@ -26,6 +26,8 @@ export interface PgPoolClient {
 /** What such a pool was told. */
 export interface PgPoolOptions {
   readonly max: number
+  /** How long a caller waits for a connection; 0 or undefined: for ever. */
+  readonly connectionTimeoutMillis?: number | undefined
   /** In `pg` also one that is ready to connect; the types know only the function. */
   stream?: unknown
 }
@@ -34,7 +36,7 @@ type Streams = (config?: unknown) => Duplex | undefined
 
 /** The client class of a pool; every pool has it, though its types do not tell. */
 interface WithClient {
-  readonly Client: new (config: object) => { readonly host?: string; readonly port: number }
+  readonly Client: new (config: object) => { readonly host: string; readonly port: number }
 }
 
 /** Whether something is a pool of node-postgres. */
@@ -158,6 +160,6 @@ export class OwnedPool {
     const { Client } = this.pool as PgPool & WithClient
     // It only resolves its options; without a stream of its own it would seem to be one more connection.
     const { host, port } = new Client({ ...this.told, stream: new Socket() })
-    return host === undefined || host.startsWith('/') ? [] : [{ host, port }]
+    return host.startsWith('/') ? [] : [{ host, port }]
   }
 }

@@ -61,7 +61,7 @@ describe('connect', () => {
   )
 
   test('waits no longer than connectionTimeoutMillis, and says so in pg’s own words', async () => {
-    const config = { max: 1, connectionTimeoutMillis: 50 }
+    const config = { max: 1, connectionTimeoutMillis: 1_000 }
     const native = on.native(config)
     const pool = on.flushing(config)
     const held = [await native.connect(), await pool.connect()]

@@ -53,6 +53,22 @@ describe('endpoints', () => {
     expect(endpointsOf({ host: 'db.test' })).toEqual([{ host: 'db.test', port: 6001 }])
   })
 
+  test('are found out once, by a client that connects nowhere, and opens no stream', () => {
+    const made: unknown[] = []
+    class OwnClient extends pg.Client {
+      constructor(config?: pg.ClientConfig) {
+        super(config)
+        made.push(this)
+      }
+    }
+    const stream = () => {
+      throw new Error('nobody wants to connect')
+    }
+    const { driver, pool } = driven({ host: 'db.test', Client: OwnClient, stream } as unknown as PoolConfig)
+    expect(driver.endpoints(pool)).toEqual(driver.endpoints(pool))
+    expect(made).toHaveLength(1)
+  })
+
   test('are asked for without a connection', () => {
     const { driver, pool } = driven()
     expect(driver.endpoints(pool)).toEqual([{ host: on.server.host, port: on.server.port }])
@@ -82,6 +98,21 @@ describe('the driver', () => {
     await driver.close(pool)
     expect(driver.connections(pool)).toBe(0)
     expect(await on.server.backends()).toEqual([])
+  })
+
+  test('does nothing once it is told to stop, and no harm when it is told so too late', async () => {
+    const { driver, pool } = driven({ max: 3 })
+    const stopped = AbortSignal.abort(new Error('too late'))
+    expect(await reasonOf(driver.check(pool, stopped))).toMatchObject({ message: 'too late' })
+    await driver.warm(pool, 3, stopped)
+    expect(driver.connections(pool)).toBe(0)
+    const later = new AbortController()
+    await driver.check(pool, later.signal)
+    later.abort()
+    expect(pool.ending).toBe(false)
+    expect(driver.connections(pool)).toBe(1)
+    driver.cut(pool)
+    expect(pool.ending).toBe(true)
   })
 
   test('says whether the server takes writes', async () => {
@@ -151,6 +182,7 @@ describe('suspect', () => {
 
   test('takes an unexpected end for a loss, and what is no error of a server for nothing', () => {
     expect(suspect(new Error('Connection terminated unexpectedly'))).toBe('lost')
+    expect(suspect(new Error('Connection terminated due to connection timeout'))).toBe('lost')
     for (const other of [undefined, 'lost', new PeriodicFlushError('CLOSED', 'closed'), {}]) {
       expect(suspect(other)).toBeUndefined()
     }

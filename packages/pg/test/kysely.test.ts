@@ -69,3 +69,70 @@ test('Kysely takes a flushing pool: queries, transactions and streams, with a fl
   await db.destroy()
   expect(pool.ended).toBe(true)
 })
+
+test('what the dialect is told to do with each connection is done with those of every generation', async () => {
+  const calls: string[] = []
+  const db = new Kysely<Database>({
+    dialect: new PostgresDialect({
+      pool: async () => pool,
+      onCreateConnection: async () => void calls.push('create'),
+      onReserveConnection: async () => void calls.push('reserve'),
+    }),
+  })
+  const pool = on.flushing({ max: 1 })
+  for (const _ of [1, 2]) {
+    await sql`select 1`.execute(db)
+    await sql`select 2`.execute(db)
+    expect(calls.splice(0)).toEqual(['create', 'reserve', 'reserve'])
+    await pool.$flush()
+  }
+  await db.destroy()
+  expect(pool.ended).toBe(true)
+})
+
+test('connections that are held, and controlled transactions with savepoints, stay on theirs over a flush', async () => {
+  const pool = on.flushing({ max: 3 })
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  const pid = async (of: Kysely<Database>) =>
+    (await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(of)).rows[0]?.pid
+  await sql`create temporary table if not exists nothing (n int)`.execute(db)
+  await db.connection().execute(async (connection) => {
+    const mine = await pid(connection)
+    await pool.$flush({ wait: 'swapped' })
+    expect(await pid(connection)).toBe(mine)
+    expect(await pid(db)).not.toBe(mine)
+  })
+  const tx = await db.startTransaction().setIsolationLevel('serializable').execute()
+  const mine = await pid(tx)
+  const inner = await tx.savepoint('mine').execute()
+  await pool.$flush({ wait: 'swapped' })
+  await sql`create table undone (n int)`.execute(inner)
+  await inner.rollbackToSavepoint('mine').execute()
+  expect(await pid(tx)).toBe(mine)
+  expect((await sql`select to_regclass('undone') as found`.execute(tx)).rows).toEqual([{ found: null }])
+  await tx.commit().execute()
+  await until(() => pool.$flusher.stats().retiring.length === 0)
+  expect(pool.$flusher.stats().leases).toBe(0)
+  await db.destroy()
+})
+
+test.each(['cancel query', 'kill session'] as const)(
+  'a query that is aborted with `%s` ends on the server, also on a connection of an old generation',
+  async (inflightQueryAbortStrategy) => {
+    const pool = on.flushing({ max: 2 }, { deadlineMs: 20 })
+    const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+    const over = new AbortController()
+    const asleep = async () =>
+      (await on.server.backends()).filter(({ query, state }) => state === 'active' && query.includes('pg_sleep(64)'))
+        .length
+    const asked = sql`select pg_sleep(64)`.execute(db, { signal: over.signal, inflightQueryAbortStrategy })
+    const ended = expect(asked).rejects.toThrow('abort')
+    await until(async () => (await asleep()) === 1)
+    await pool.$flush()
+    over.abort()
+    await ended
+    await until(async () => (await asleep()) === 0)
+    await until(() => pool.$flusher.stats().retiring.length === 0)
+    await db.destroy()
+  },
+)

@@ -159,6 +159,10 @@ describe('withPeriodicFlush', () => {
     expect(() => withPeriodicFlush(on.native())).toThrow('Expected a function that returns a pg.Pool, got an object')
     // @ts-expect-error: a client is not a pool
     expect(() => withPeriodicFlush(() => new pg.Client())).toThrow(refused('got an object'))
+    // @ts-expect-error: neither is what only looks like one
+    expect(() => withPeriodicFlush(() => ({ options: {}, totalCount: 0, connect() {}, end() {} }))).toThrow(
+      refused('got an object'),
+    )
     // @ts-expect-error: a number is not a pool
     expect(() => withPeriodicFlush(() => 7)).toThrow(refused('got 7'))
     expect(() => withPeriodicFlush(() => on.flushing())).toThrow(refused('flushed already'))
@@ -184,9 +188,13 @@ describe('withPeriodicFlush', () => {
     const pool = withPeriodicFlush(async () => on.native({ max: 2 }), { intervalMs: false })
     const { options } = pool
     expect({ ...options }).toEqual({})
+    Object.assign(options, { application_name: 'early' })
+    expect({ ...options }).toEqual({ application_name: 'early' })
+    expect(['application_name' in options, 'max' in options]).toEqual([true, false])
     expect((await Promise.all([1, 2, 3].map(() => pool.query('select 1')))).length).toBe(3)
     expect(pool.options).toBe(options)
-    expect(options.max).toBe(2)
+    expect(options).toMatchObject({ max: 2, application_name: 'early' })
+    expect('max' in options).toBe(true)
     await pool.end()
   })
 

@@ -37,6 +37,8 @@ describe('a cursor', () => {
     const cursor = pool.query(new Cursor('select 1 / 0'))
     expect(await reasonOf(cursor.read(1))).toMatchObject({ code: '22012' })
     expect(pool.$flusher.stats().leases).toBe(0)
+    // As natively after a statement that fails.
+    expect(pool.totalCount).toBe(0)
     await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
   })
 

@@ -13,6 +13,8 @@ export interface Query extends Promise<unknown> {
   active: boolean
   cancelled: unknown
   execute: () => Query
+  /** Rows of buffers, past the user's parsers. */
+  raw(): Promise<readonly (readonly (Buffer | null)[] | undefined)[]>
   readonly cursorRows?: number
   /** What a cursor does with its next rows; an iterator replaces it at every step. */
   cursorFn?: (rows: unknown) => unknown
@@ -86,7 +88,7 @@ export interface Listen {
 /** As for `listen`; the replicating client is there from the start. */
 export interface Subscribe {
   (...args: readonly unknown[]): Promise<unknown>
-  readonly sql: Client | undefined
+  readonly sql: Client
 }
 
 export const noop = (): void => {}

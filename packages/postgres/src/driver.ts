@@ -1,12 +1,15 @@
 import type { Driver } from '@periodic-flush/core'
 import { type Client, noop, type Reserved } from './client.ts'
 import { Opened, openedOf, remember } from './opened.ts'
-import { peerOf } from './sockets.ts'
+import { reserve } from './reserve.ts'
 
 const LOST = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
 
-const ENDS = `select host(inet_client_addr()) as local_host, inet_client_port() as local_port,
-  host(inet_server_addr()) as remote_host, inet_server_port() as remote_port`
+// What is asked here passes through the user's own transforms, which may rename each column and change each value: so it
+// is told by the number of rows, or taken raw.
+const READ_ONLY = "select 1 where pg_is_in_recovery() or current_setting('transaction_read_only') = 'on'"
+const ENDS = `select host(inet_client_addr()) || ':' || inet_client_port(),
+  host(inet_server_addr()) || ':' || inet_server_port()`
 
 /** How postgres.js clients are opened, checked, retired, closed and cut. */
 export function postgresDriver(
@@ -32,9 +35,8 @@ export function postgresDriver(
       opened.ready = true
     },
     async writable(client, signal) {
-      const text = "select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as writable"
-      const rows = await withAbort(client, signal, client.unsafe(text))
-      return Array.isArray(rows) && rows[0]?.writable === true
+      const rows = await withAbort(client, signal, client.unsafe(READ_ONLY))
+      return Array.isArray(rows) && rows.length === 0
     },
     limit: (client) => client.options.max,
     connections: (client) => openedOf(client).sockets.size,
@@ -43,7 +45,7 @@ export function postgresDriver(
       return listening === undefined ? sockets.peers : [...sockets.peers, ...listening.peers]
     },
     endpoints: ({ options }) =>
-      options.path ? [] : options.host.map((host, index) => ({ host, port: options.port[index] ?? 5432 })),
+      options.path ? [] : options.port.map((port, index) => ({ host: options.host[index] ?? 'localhost', port })),
     suspect,
     warm,
     shrink,
@@ -54,6 +56,14 @@ export function postgresDriver(
       sockets.retiring = true
       sockets.dropConnecting()
       await sockets.startup.ended()
+      if (client.options.ssl) {
+        // This says farewell on the idle ones. One that fetches types cannot be told from them, and must not hear of it.
+        client.end().catch(noop)
+        await sockets.leave()
+        return
+      }
+      // It was cut meanwhile, and a query for types may have been left pending, which the client would reject.
+      if (sockets.isCut) return
       // With nothing in flight this says farewell on every connection. Without the timeout it would wait for ever for
       // a connection whose first query was recalled.
       await client.end({ timeout: 0 })
@@ -61,7 +71,7 @@ export function postgresDriver(
       await sockets.ended(true)
     },
     cut(client) {
-      openedOf(client).sockets.cutAfter(() => client.end({ timeout: 0 }))
+      openedOf(client).sockets.cut()
     },
   }
 }
@@ -96,12 +106,10 @@ function suspect(error: unknown): string | undefined {
 
 /** One after the other: each handshake blocks the thread for a millisecond. */
 async function warm(client: Client, count: number, signal: AbortSignal): Promise<void> {
-  // Without types to fetch, postgres.js forgets a reservation that had to open its connection.
-  if (!client.options.fetch_types) return
   const held: Reserved[] = []
   try {
     while (held.length < count && !signal.aborted) {
-      const reserved = await withAbort(client, signal, client.reserve())
+      const reserved = await withAbort(client, signal, reserve(client, noop))
       held.push(reserved)
     }
   } finally {
@@ -123,12 +131,8 @@ async function endIdle(client: Client): Promise<boolean> {
   if (reserved === undefined) return false
   let socket: ReturnType<typeof sockets.find>
   try {
-    const rows = await reserved.unsafe(ENDS)
-    const ends = Array.isArray(rows) ? rows[0] : undefined
-    socket = sockets.find(
-      peerOf(ends?.local_host ?? undefined, ends?.local_port ?? undefined),
-      peerOf(ends?.remote_host ?? undefined, ends?.remote_port ?? undefined),
-    )
+    const [ends] = await reserved.unsafe(ENDS).raw()
+    socket = sockets.find(String(ends?.[0]), String(ends?.[1]))
   } catch {
     // The connection is lost, which is what was wanted.
     return true
@@ -145,15 +149,11 @@ async function endIdle(client: Client): Promise<boolean> {
 /** A connection that is idle now; natively `reserve` would rather wait or open one. */
 async function reserveIdle(client: Client): Promise<Reserved | undefined> {
   const pending = client.reserve()
-  let late = false
   const idle = await Promise.race([
     pending,
     new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined))),
   ])
-  if (idle === undefined) {
-    late = true
-    pending.then((reserved) => late && reserved.release(), noop)
-  }
+  if (idle === undefined) pending.then((reserved) => reserved.release(), noop)
   return idle
 }
 

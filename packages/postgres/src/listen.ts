@@ -41,13 +41,14 @@ export class Listeners implements Hearer {
   async listen(channel: string, fn: (payload: string) => void, onlisten?: () => void): Promise<ListenHandle> {
     const listener = { fn, onlisten }
     this.#channels.add(channel, listener)
+    if (this.#serving === undefined) await this.#start()
     try {
-      if (this.#serving === undefined) await this.#start()
+      await this.#onEach((listening) => listening.listen(channel))
     } catch (error) {
-      this.#channels.remove(channel, listener)
+      // Where the connection failed, postgres.js tries again by itself; where the server refused, nothing else would.
+      if (isRefusal(error) && this.#channels.remove(channel, listener)) this.#forget(channel)
       throw error
     }
-    await this.#onEach((listening) => listening.listen(channel))
     onlisten?.()
     const serving = () => this.#serving
     return {
@@ -93,6 +94,10 @@ export class Listeners implements Hearer {
     const outcome = outcomes.find(({ status }) => status === 'fulfilled') ?? outcomes[0]
     if (outcome?.status === 'rejected') throw outcome.reason
     return outcome?.value
+  }
+
+  #forget(channel: string): void {
+    for (const listening of [this.#serving, this.#fresh]) listening?.forget(channel)
   }
 
   #start(): Promise<void> {
@@ -156,7 +161,6 @@ export class Listeners implements Hearer {
       fresh = await this.#open()
     } catch {
       // Closed meanwhile.
-      old.go()
       return false
     }
     if (this.#ended) {
@@ -219,6 +223,11 @@ export class Listeners implements Hearer {
     const channels = this.#channels.names
     if (channels.length > 0) this.#flusher.tell('listen-gap', { name: this.#flusher.name, channels })
   }
+}
+
+/** The statement failed, and its connection lives on. */
+function isRefusal(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'severity' in error && error.severity === 'ERROR'
 }
 
 /** Two servers have two streams of notifications, and no line through both. */

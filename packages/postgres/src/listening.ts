@@ -97,16 +97,28 @@ export class Listening {
     return listened
   }
 
+  /** A server that refused to listen is asked anew when it is wanted again. */
+  forget(channel: string): boolean {
+    delete this.#listen.channels[channel]
+    return this.#channels.delete(channel)
+  }
+
   /** postgres.js's own way forgets its listener when it connects anew. */
   async unlisten(channel: string): Promise<unknown> {
-    if (!this.#channels.delete(channel)) return
-    delete this.#listen.channels[channel]
-    return this.#sql.unsafe(`unlisten "${channel.replaceAll('"', '""')}"`)
+    if (!this.forget(channel)) return
+    try {
+      return await this.#sql.unsafe(`unlisten "${channel.replaceAll('"', '""')}"`)
+    } catch (error) {
+      // A connection that has ended listens to nothing: a flush may end it meanwhile, since nobody listens any more.
+      if (this.#closing === undefined) throw error
+      return undefined
+    }
   }
 
   /** Sends the fence to everyone who listens to it on this server. */
   async notify(payload: string): Promise<void> {
-    await this.#sql.unsafe('select pg_notify($1, $2)', [this.fence, payload])
+    // Both are names of our own; a statement without rows, which the user's transforms would see.
+    await this.#sql.unsafe(`notify ${this.fence}, '${payload}'`)
   }
 
   /** It stays where it is until its end: if it breaks, it does not connect anew. */
@@ -141,7 +153,7 @@ export class Listening {
   /** Drops the connection. */
   cut(): void {
     this.#stop()
-    this.#sockets.cutAfter(() => this.#sql.end({ timeout: 0 }))
+    this.#sockets.cut()
     // What the client still waits for is rejected, and the lease ends.
     this.close().catch(noop)
   }

@@ -1,6 +1,8 @@
 import type { Client, ClientOptions } from './client.ts'
 
 type Kind = 'parsers' | 'serializers'
+/** Stands for what the user has deleted, which holds for later clients too. */
+const deleted = Symbol('deleted')
 const kinds: readonly Kind[] = ['parsers', 'serializers']
 
 /**
@@ -24,13 +26,17 @@ export class StableOptions {
     }
     // Present for whoever reads it, but not shown by inspect or JSON.
     if ('pass' in view) Object.defineProperty(view, 'pass', { enumerable: false })
-    this.view = view
+    // What is written anywhere else would be lost with the next client.
+    this.view = Object.freeze(view)
   }
 
   /** To be called before the client's first connection. Connections keep the objects, so these are filled in place. */
   applyTo(client: Client): void {
     for (const kind of kinds) {
-      for (const [key, value] of this.#written[kind]) client.options[kind][key] = value
+      for (const [key, value] of this.#written[kind]) {
+        if (value === deleted) delete client.options[kind][key]
+        else client.options[kind][key] = value
+      }
     }
   }
 }
@@ -49,7 +55,7 @@ function live(target: () => Record<string, unknown>, written?: Map<string, unkno
         return Reflect.set(target(), key, value)
       },
       deleteProperty: (_, key) => {
-        if (typeof key === 'string') written?.delete(key)
+        if (typeof key === 'string') written?.set(key, deleted)
         return Reflect.deleteProperty(target(), key)
       },
     },

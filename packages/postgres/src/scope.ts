@@ -23,8 +23,8 @@ export interface ScopedSql extends Callable {
 export class Scope {
   readonly #notify: Notify
   readonly #failed: (error: unknown) => void
-  /** What runs, and how to end it. */
-  readonly #running = new Map<Query, (error: Error) => void>()
+  /** What runs, statements and savepoints, and how to end it. */
+  readonly #running = new Map<object, (error: Error) => void>()
   #cut: Error | undefined
 
   /** @param failed is called with whatever fails, also if the owner catches that. */
@@ -48,7 +48,7 @@ export class Scope {
       notify: this.#notify,
       unsafe: (text: string, ...rest: Args) => this.#watched(native.unsafe(text, ...rest)),
       file: (...args: Args) => this.#watched(native.file(...args)),
-      ...(savepoint && { savepoint: (...args: Args) => savepoint(...this.work(args)) }),
+      ...(savepoint && { savepoint: (...args: Args) => this.#savepoint(savepoint, args) }),
     })
   }
 
@@ -57,13 +57,29 @@ export class Scope {
     const work = args.at(-1)
     if (typeof work !== 'function') return args
     const scoped = async (native: ScopedSql): Promise<unknown> => {
-      const done: unknown = work(this.of(native))
-      const result = await (Array.isArray(done) ? Promise.all(done) : done)
-      // It may have caught the error of a statement that was never sent: what is left must not be committed.
-      if (this.#cut !== undefined) throw this.#cut
-      return result
+      try {
+        const done: unknown = work(this.of(native))
+        return await (Array.isArray(done) ? Promise.all(done) : done)
+      } finally {
+        // It never comes back to postgres.js after a cut, which would write COMMIT or ROLLBACK to a socket that is gone, and
+        // throw where nobody catches.
+        if (this.#cut !== undefined) await new Promise(() => {})
+      }
     }
     return [...args.slice(0, -1), scoped]
+  }
+
+  #savepoint(savepoint: (...args: Args) => unknown, args: Args): Promise<unknown> {
+    if (this.#cut !== undefined) return Promise.reject(this.#cut)
+    return new Promise((resolve, reject) => {
+      const key = {}
+      this.#running.set(key, reject)
+      const ended = (settle: (outcome: unknown) => void) => (outcome: unknown) => {
+        this.#running.delete(key)
+        settle(outcome)
+      }
+      Promise.resolve(savepoint(...this.work(args))).then(ended(resolve), ended(reject))
+    })
   }
 
   #watched<Made>(made: Made): Made {

@@ -1,6 +1,7 @@
 import type { Flusher, Holder, Lease, LeaseKind } from '@periodic-flush/core'
 import { type Client, noop, type Query, type Reserved } from './client.ts'
 import { type Opened, openedOf } from './opened.ts'
+import { reserve } from './reserve.ts'
 import { type Notify, Scope } from './scope.ts'
 
 /** Work that holds one connection; until it has one, it may move to a fresh client. */
@@ -117,11 +118,16 @@ export class Transaction extends Session<unknown> {
 export class Reservation extends Session<Reserved> {
   readonly kind = 'reserved'
   #held = false
+  #first: Query | undefined
 
   protected open(lease: Lease<Client>): void {
     const opened = openedOf(lease.client)
     opened.reservations += 1
-    lease.client.reserve().then(
+    this.#first = undefined
+    const noted = (first: Query): void => {
+      this.#first = first
+    }
+    reserve(lease.client, noted).then(
       (reserved) => {
         if (this.lease !== lease) {
           opened.reservations -= 1
@@ -144,8 +150,10 @@ export class Reservation extends Session<Reserved> {
     )
   }
 
-  protected abandon(): boolean {
-    return !this.#held
+  protected abandon(opened: Opened): boolean {
+    if (this.#held) return false
+    if (this.#first?.state === null) opened.cancel(this.#first)
+    return true
   }
 
   #releasing(opened: Opened, lease: Lease<Client>, reserved: Reserved): void {
@@ -155,6 +163,8 @@ export class Reservation extends Session<Reserved> {
       if (released) return
       released = true
       opened.reservations -= 1
+      // After a cut the connection would run what waits in its client's queue, on a socket that is gone.
+      if (this.lease !== lease) return
       this.lease = undefined
       release()
       lease.release()

@@ -6,7 +6,7 @@ import { Startup } from './startup.ts'
 const FAREWELL = Buffer.from([0x58, 0, 0, 0, 4])
 
 /** `address:port`, with IPv4 addresses in their own form also on a dual-stack socket. */
-export function peerOf(address: string | undefined, port: number | undefined): string | undefined {
+function peerOf(address: string | undefined, port: number | undefined): string | undefined {
   return address === undefined || port === undefined ? undefined : `${address.replace(/^::ffff:/i, '')}:${port}`
 }
 
@@ -34,7 +34,6 @@ export class Sockets {
   #cut = false
   /** postgres.js tries again for each connection that was dropped before it was made; what it was for has moved on. */
   #retries = 0
-  #abandoned = false
 
   constructor(client: Client) {
     this.#options = client.options
@@ -51,8 +50,7 @@ export class Sockets {
   }
 
   /** The socket between these two ends. */
-  find(local: string | undefined, remote: string | undefined): Socket | undefined {
-    if (local === undefined || remote === undefined) return undefined
+  find(local: string, remote: string): Socket | undefined {
     for (const socket of this.#live) {
       if (
         peerOf(socket.localAddress, socket.localPort) === local &&
@@ -72,36 +70,24 @@ export class Sockets {
     await new Promise<void>((resolve) => socket.once('close', () => resolve()))
   }
 
-  /** Drops every socket and refuses new ones. */
+  /** Drops every socket, without a word to the client: what it says about what it loses is of no use to anyone. */
   cut(): void {
     this.#cut = true
-    const fetching = this.startup.any
     for (const socket of this.#live) {
-      if (fetching) this.#abandon(socket)
-      else this.#drop(socket)
+      if (this.#options.ssl) this.#drop(socket)
+      else this.#abandon(socket)
     }
   }
 
-  /** Drops every socket, once the client has given up its connections where it can. */
-  cutAfter(end: () => Promise<void>): void {
-    this.#cut = true
-    if (this.startup.any || this.#abandoned) {
-      this.cut()
-      return
-    }
-    // What connects now must not come to fetch types while it is ended.
-    for (const socket of this.#live) if (socket.connecting || this.startup.isHandshaking(socket)) this.#drop(socket)
-    // First the client's own end: else it would write ROLLBACK to a socket that is gone, and throw where nobody catches.
-    const drop = (): void => this.cut()
-    end().then(drop, drop)
+  get isCut(): boolean {
+    return this.#cut
   }
 
   /**
-   * Drops a socket while types are fetched. postgres.js must not hear the error, or it fails that query; it then cleans
-   * up after 'close', but takes that for a connection to be tried again, which must lead nowhere.
+   * postgres.js cleans up after 'close', but does not hear of an error: it would reject what runs, and if that is its own
+   * query for types, nobody catches it, and the process ends.
    */
   #abandon(socket: Socket): void {
-    this.#abandoned = true
     socket.removeAllListeners('error')
     socket.destroy(refusal('is cut'))
   }
@@ -157,14 +143,14 @@ export class Sockets {
   }
 
   #open(): Socket | Promise<Socket> {
-    if (this.#abandoned) return new Promise(() => {})
     const cancelling = this.cancelling
+    // Whatever is waited for has been told; a refusal would reject a query for types that hangs on a connection tried anew.
+    if (this.#cut || (this.closing && !cancelling)) return new Promise(() => {})
     if (this.#retries > 0 && !cancelling) {
       this.#retries--
       throw refusal('is retiring')
     }
-    const ended = this.closing || (this.retiring && this.#live.size === 0)
-    if (this.#cut || (ended && !cancelling)) throw refusal('is closed')
+    if (this.retiring && this.#live.size === 0 && !cancelling) throw refusal('is closed')
     if (this.retiring || cancelling) {
       const peers = [...new Set(this.peers)]
       const socket = [...this.#live].find(({ remoteAddress }) => remoteAddress !== undefined)
@@ -180,8 +166,9 @@ export class Sockets {
 
   async #adopt(own: NonNullable<ClientOptions['socket']>): Promise<Socket> {
     const socket = this.#track(await own(this.#options))
-    if (this.#cut) this.#drop(socket)
-    return socket
+    if (!this.#cut) return socket
+    this.#abandon(socket)
+    return new Promise(() => {})
   }
 
   #connect(index: number, address?: string, peerPort?: number): Socket {

@@ -26,8 +26,7 @@ export class Subscription {
     if (this.#client === undefined) {
       this.#client = this.#factory()
       this.#options.applyTo(this.#client)
-      const { sql } = this.#client.subscribe
-      if (sql !== undefined) this.#sockets = new Sockets(sql)
+      this.#sockets = new Sockets(this.#client.subscribe.sql)
     }
     return this.#client.subscribe(...args)
   }
@@ -36,7 +35,7 @@ export class Subscription {
     const client = this.#client
     if (client === undefined) return
     // It tells the server that the stream ends, and waits for the answer; one that does not come is not worth more.
-    await this.#flusher.within('ending the subscription', client.subscribe.sql?.end() ?? client.end()).catch(noop)
+    await this.#flusher.within('ending the subscription', client.subscribe.sql.end()).catch(noop)
     await client.end({ timeout: 0 })
     await this.#sockets?.leave()
   }

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { FlusherEvents, Options } from '@periodic-flush/core'
-import { type FailoverPair, failoverPair, gate } from '@periodic-flush/testing'
+import { type FailoverPair, failoverPair, gate, startPostgres, startPostgresStandby } from '@periodic-flush/testing'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { withPeriodicFlush } from '../src/index.ts'
@@ -42,7 +42,7 @@ function notifier(side: 'blue' | 'green' = 'blue') {
 
 const listening = async (side: 'blue' | 'green' = 'blue') =>
   (await pair[side].backends({ database: 'app' })).filter(
-    ({ query, applicationName }) => applicationName !== 'notifier' && /^listen|pg_notify\(\$1/.test(query),
+    ({ query, applicationName }) => applicationName !== 'notifier' && /^(listen|notify)/.test(query),
   )
 const swapped = { wait: 'swapped' } as const
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => `${n}`)
@@ -146,11 +146,51 @@ describe('listen', () => {
     expect(gaps).toEqual([])
   })
 
+  test('a channel that the server refuses leaves nothing behind: hand-overs go on, and it may be asked for again', async () => {
+    const { sql, gaps } = flushing({ deadlineMs: 60_000 })
+    const heard: string[] = []
+    await sql.listen('news', (payload) => heard.push(payload))
+    const refused = { code: '42601' }
+    await expect(sql.listen('', () => {})).rejects.toMatchObject(refused)
+    await expect(Promise.all([sql.listen('', () => {}), sql.listen('', () => {})])).rejects.toMatchObject(refused)
+    await expect(sql.$flush()).resolves.toMatchObject({ drained: true, stragglers: [] })
+    await notifier().notify('news', 'hello')
+    await eventually(() => expect(heard).toEqual(['hello']))
+    expect(gaps).toEqual([])
+  })
+
+  test('the last one may end it in the very moment of a flush', async () => {
+    const { sql } = flushing({ check: false })
+    for (let round = 0; round < 30; round += 1) {
+      const { unlisten } = await sql.listen('news', () => {})
+      await Promise.all([unlisten(), sql.$flush(swapped)])
+    }
+    await eventually(() => expect(sql.$flusher.stats()).toMatchObject({ leases: 0, retiring: [] }))
+  })
+
+  test('is refused as long as the server refuses, and works from then on', async () => {
+    await using primary = await startPostgres()
+    await using standby = await startPostgresStandby(primary)
+    const { sql } = flushing({}, () => standby.url())
+    const heard: string[] = []
+    const listen = () => sql.listen('news', (payload) => heard.push(payload))
+    await expect(listen()).rejects.toMatchObject({ code: '25006' })
+    await standby.promote()
+    await listen()
+    await sql.$flush()
+    await sql.notify('news', 'hello')
+    await eventually(() => expect(heard).toEqual(['hello']))
+    await sql.$flusher.close()
+  })
+
   test('a listener that throws becomes a warning and disturbs no other', async () => {
     const { sql } = flushing()
     const warning = new Promise((resolve) => process.once('warning', resolve))
     await sql.listen('news', () => {
       throw new Error('a bug of the listener')
+    })
+    await sql.listen('news', () => {
+      throw 7
     })
     const heard: string[] = []
     await sql.listen('news', (payload) => heard.push(payload))

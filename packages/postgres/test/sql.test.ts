@@ -140,7 +140,8 @@ describe('cursors and streams', () => {
     }
     expect(seen).toEqual([1, 2, 3, 4, 5].map((n) => ({ n, name: 'blue' })))
     await flush
-    expect(sql.$flusher.stats()).toMatchObject({ leases: 0, retiring: [] })
+    // The flush was the next one: the first client closes by itself.
+    await vi.waitFor(() => expect(sql.$flusher.stats()).toMatchObject({ leases: 0, retiring: [] }))
   })
 
   test('a cursor with a callback, ended early; one iterated, broken off', async () => {
@@ -193,7 +194,7 @@ describe('sessions', () => {
       [{ a: 1 }],
       [{ b: 2 }],
     ])
-    expect(sql.$flusher.stats()).toMatchObject({ leases: 0, retiring: [] })
+    await vi.waitFor(() => expect(sql.$flusher.stats()).toMatchObject({ leases: 0, retiring: [] }))
   })
 
   test('a reserved connection is kept until its release', async () => {
@@ -216,6 +217,18 @@ describe('sessions', () => {
     expect(sql.$flusher.stats().leases).toBe(1)
     await lo.close()
     await vi.waitFor(() => expect(sql.$flusher.stats().leases).toBe(0))
+  })
+
+  test('without types to fetch, reservations open what they need, which postgres.js alone would forget', async () => {
+    const sql = flushing({ fetch_types: false, max: 3 })
+    for (let round = 0; round < 3; round += 1) {
+      const all = await Promise.all([sql.reserve(), sql.reserve(), sql.reserve()])
+      const pids = await Promise.all(all.map(async (one) => (await one`select pg_backend_pid() as pid`)[0]?.['pid']))
+      expect(new Set(pids).size).toBe(3)
+      for (const one of all) one.release()
+      await expect(sql.$flush()).resolves.toMatchObject({ drained: true, warmed: 3 })
+    }
+    expect(sql.$flusher.stats()).toMatchObject({ leases: 0 })
   })
 
   test('unsent work moves when every connection hangs in a transaction', async () => {
@@ -320,6 +333,150 @@ describe('state that the driver keeps', () => {
     await failed
     expect(await sideOf(sql)).toBe('green')
     expect(sql.$flusher.stats().leases).toBe(0)
+  })
+
+  test('cancel: what waits behind another on its connection is cancelled in its turn, on the server that has it', async () => {
+    const sql = flushing({ max: 1 })
+    await sql`select 1`
+    const running = sql`select pg_sleep(30)`.execute()
+    const behind = sql`select pg_sleep(31)`.execute()
+    const outcomes = Promise.all([running, behind].map((query) => query.catch(({ code }) => code)))
+    await vi.waitFor(async () => {
+      const backends = await pair.blue.backends({ database: 'app' })
+      expect(backends.filter(({ query }) => query.includes('pg_sleep(30)'))).toHaveLength(1)
+    })
+    pair.moveTo('green')
+    behind.cancel()
+    running.cancel()
+    expect(await outcomes).toEqual(['57014', '57014'])
+  })
+
+  test('what waits for room while two generations overlap is cancelled, or runs once there is some', async () => {
+    const sql = flushing({ max: 2 }, { check: false })
+    await sql`select 1`
+    let free = () => {}
+    const gate = new Promise<void>((resolve) => {
+      free = resolve
+    })
+    const begun = new Promise<void>((resolve) => {
+      void sql.begin(async (tx) => {
+        await tx`select 1`
+        resolve()
+        await gate
+      })
+    })
+    await begun
+    const held = await sql.reserve()
+    await sql.$flush({ ...swapped, onDeadline: 'keep' })
+    // Two connections are the old generation's, one the fresh one's: there is no room for more.
+    const occupying = await sql.reserve()
+    const cancelled = sql`insert into numbers values (77)`.execute()
+    const kept = sql`select 1 as a`.execute()
+    const transaction = sql.begin((tx) => tx`select 2 as a`)
+    const reserved = sql.reserve()
+    await vi.waitFor(() => expect(sql.$flusher.stats().waiting).toBe(4))
+    cancelled.cancel()
+    await expect(cancelled).rejects.toMatchObject({ code: '57014' })
+    free()
+    held.release()
+    occupying.release()
+    expect([...(await kept), ...(await transaction)]).toEqual([{ a: 1 }, { a: 2 }])
+    const one = await reserved
+    expect(await one`select 3 as a`).toMatchObject([{ a: 3 }])
+    one.release()
+    expect(await sql`select * from numbers where n = 77`).toEqual([])
+    await vi.waitFor(() => expect(sql.$flusher.stats()).toMatchObject({ leases: 0, waiting: 0, retiring: [] }))
+  })
+
+  test('what waits for room when the client closes says CLOSED', async () => {
+    const sql = flushing({ max: 2 }, { check: false })
+    await sql`select 1`
+    const held = [await sql.reserve(), await sql.reserve()]
+    await sql.$flush({ ...swapped, onDeadline: 'keep' })
+    held.push(await sql.reserve())
+    const waiting = [sql`select 1`, sql.begin((tx) => tx`select 1`), sql.reserve()].map((work) =>
+      Promise.resolve(work).catch(({ code }) => code),
+    )
+    await vi.waitFor(() => expect(sql.$flusher.stats().waiting).toBe(3))
+    await sql.$flusher.close({ deadlineMs: 0 })
+    expect(await Promise.all(waiting)).toEqual(['CLOSED', 'CLOSED', 'CLOSED'])
+    for (const reserved of held) reserved.release()
+  })
+
+  test('a reservation that finds no server fails and leaves no lease; the next one works', async () => {
+    let port = 1
+    const sql = withPeriodicFlush(
+      () => {
+        const { hostname, username, password, port: real } = new URL(pair.url())
+        return postgres({ host: [hostname], port: [port || Number(real)], username, password, max: 1 } as never)
+      },
+      { intervalMs: false },
+    )
+    made.push(sql as never)
+    await expect(sql.reserve()).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    expect(sql.$flusher.stats()).toMatchObject({ leases: 0 })
+    port = 0
+    await sql.$flush()
+    const one = await sql.reserve()
+    one.release()
+  })
+
+  test('transactions and reservations right after an idle swap know the array types', async () => {
+    const sql = flushing({}, { check: false })
+    await sql`select 1`
+    const list = () => sql.array([1, 2], 23)
+    await sql.$flush()
+    expect(await sql.begin((tx) => tx`select ${list()} as a`)).toMatchObject([{ a: [1, 2] }])
+    await sql.$flush()
+    const reserved = await sql.reserve()
+    expect(await reserved`select ${list()} as a`).toMatchObject([{ a: [1, 2] }])
+    reserved.release()
+  })
+
+  test('an array that was made on a client that never connected is one on the client that the query runs on', async () => {
+    const sql = flushing({}, { check: false })
+    await sql`select 1`
+    await sql.$flush()
+    const list = sql.array([1, 2], 23)
+    await sql.$flush()
+    expect(await sql`select ${list} as a`).toMatchObject([{ a: [1, 2] }])
+  })
+
+  test('what was written into the options is there when the client is closed', async () => {
+    const sql = flushing()
+    await sql`select 1`
+    await sql.$flush()
+    sql.options.parsers[23] = Number
+    await sql.$flusher.close()
+    expect(sql.options.parsers[23]).toBe(Number)
+  })
+
+  test('parsers that were deleted on the facade are gone for later clients, and other options cannot be written', async () => {
+    const sql = flushing()
+    const { parsers } = sql.options
+    expect('23' in parsers).toBe(true)
+    delete parsers[23]
+    for (let round = 0; round < 2; round += 1) {
+      expect(await sql`select 1 as a`).toMatchObject([{ a: '1' }])
+      expect('23' in parsers).toBe(false)
+      await sql.$flush()
+    }
+    parsers[23] = Number
+    await sql.$flush()
+    expect(await sql`select 1 as a`).toMatchObject([{ a: 1 }])
+    expect(() => Object.assign(sql.options, { max: 1 })).toThrow(TypeError)
+  })
+
+  test('end takes a wait that is no number for none', async () => {
+    const sql = flushing()
+    const running = sql`select pg_sleep(32)`.execute().catch(({ code }) => code)
+    await vi.waitFor(async () => {
+      const backends = await pair.blue.backends({ database: 'app' })
+      expect(backends.filter(({ query }) => query.includes('pg_sleep(32)'))).toHaveLength(1)
+    })
+    await sql.end({ timeout: Number.NaN })
+    expect(await running).toBe('CUT')
+    await pair.blue.killBackends({ database: 'app' })
   })
 
   test('listen goes on over a flush; end closes every connection', async () => {

@@ -318,6 +318,26 @@ describe('members of the client alone', () => {
     await eventually(async () => expect(await server.backends()).toEqual([]))
   })
 
+  test('subscribe uses the parsers that were written on the facade, and close leaves no socket of it', async () => {
+    const sockets = () => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length
+    const before = sockets()
+    const sql = flushing()
+    sql.options.parsers[23] = (text: string) => `int ${text}`
+    const seen: unknown[] = []
+    await sql.subscribe('insert:people', (row) => seen.push(row?.['id']))
+    await sql`insert into people (id) values (1)`
+    await eventually(() => expect(seen).toEqual(['int 1']))
+    await sql.$flusher.close()
+    expect(sockets()).toBe(before)
+  })
+
+  test('subscribe, once it is closed, says CLOSED and opens nothing', async () => {
+    const sql = flushing()
+    await sql.$flusher.close()
+    await expect(sql.subscribe('*', () => {})).rejects.toMatchObject({ code: 'CLOSED' })
+    expect(await server.backends()).toEqual([])
+  })
+
   test('several hosts: a client goes on with the next one', async () => {
     const { port } = new URL(server.url())
     const url = server.url().replace(/@[^/]+/, `@127.0.0.1:1,127.0.0.1:${port}`)

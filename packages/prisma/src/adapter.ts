@@ -1,4 +1,5 @@
 import {
+  type AcquireOptions,
   type FlushOptions,
   type FlushReport,
   type Holder,
@@ -15,7 +16,7 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils'
-import { underlyingDriver } from './driver.ts'
+import { patienceOf, underlyingDriver } from './driver.ts'
 import { type PrismaFlusher, Rotation } from './rotation.ts'
 
 /** What can be flushed, and how it stands. */
@@ -75,12 +76,14 @@ function ofFunction(
   return flushable(first, new Rotation({ adapterName: first.adapterName, connect }, options))
 }
 
-function flushable(
-  { provider, adapterName }: SqlDriverAdapterFactory,
-  rotation: Rotation,
-): SqlDriverAdapterFactory & Flushable {
+function flushable(factory: SqlDriverAdapterFactory, rotation: Rotation): SqlDriverAdapterFactory & Flushable {
+  const { provider, adapterName } = factory
   const connected = () => connect(rotation)
   const wrapped = { provider, adapterName, connect: connected, $flush: rotation.flush, $flusher: rotation }
+  // For migrations, which need a database of their own for a moment: that is not flushed.
+  if ('connectToShadowDb' in factory && typeof factory.connectToShadowDb === 'function') {
+    Object.assign(wrapped, { connectToShadowDb: factory.connectToShadowDb.bind(factory) })
+  }
   flushing.set(wrapped, rotation)
   return wrapped
 }
@@ -130,6 +133,8 @@ class FlushingAdapter implements SqlDriverAdapter {
   readonly getConnectionInfo?: NonNullable<SqlDriverAdapter['getConnectionInfo']>
   readonly #rotation: Rotation
   readonly #flusher: Rotation['flusher']
+  /** Natively callers wait in the pool, with its own time-out; here they wait in core. */
+  readonly #patience: AcquireOptions | undefined
   #disposed: Promise<void> | undefined
 
   constructor(rotation: Rotation, first: SqlDriverAdapter) {
@@ -137,25 +142,27 @@ class FlushingAdapter implements SqlDriverAdapter {
     this.#flusher = rotation.flusher
     this.provider = first.provider
     this.adapterName = first.adapterName
+    const timeoutMs = patienceOf(first)
+    if (timeoutMs !== undefined) this.#patience = { timeoutMs }
     const info = first.getConnectionInfo?.()
     if (info !== undefined) this.getConnectionInfo = () => info
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return this.#flusher.run('query', (adapter) => adapter.queryRaw(query))
+    return this.#run((adapter) => adapter.queryRaw(query))
   }
 
   executeRaw(query: SqlQuery): Promise<number> {
-    return this.#flusher.run('query', (adapter) => adapter.executeRaw(query))
+    return this.#run((adapter) => adapter.executeRaw(query))
   }
 
   executeScript(script: string): Promise<void> {
-    return this.#flusher.run('query', (adapter) => adapter.executeScript(script))
+    return this.#run((adapter) => adapter.executeScript(script))
   }
 
   async startTransaction(isolationLevel?: IsolationLevel): Promise<Transaction> {
     const hold = new TransactionHold((error) => this.#flusher.failed(lease.client, error))
-    const lease = this.#flusher.tryAcquire(hold) ?? (await this.#flusher.acquire(hold))
+    const lease = this.#flusher.tryAcquire(hold) ?? (await this.#flusher.acquire(hold, this.#patience).catch(tooLate))
     try {
       return new FlushingTransaction(await hold.race(lease.client.startTransaction(isolationLevel)), lease, hold)
     } catch (error) {
@@ -173,6 +180,17 @@ class FlushingAdapter implements SqlDriverAdapter {
     this.#disposed ??= this.#rotation.end()
     return this.#disposed
   }
+
+  #run<T>(work: (adapter: SqlDriverAdapter) => Promise<T>): Promise<T> {
+    const done = this.#flusher.run('query', work, this.#patience)
+    return this.#patience === undefined ? done : done.catch(tooLate)
+  }
+}
+
+/** In the words of pg, which its adapter passes on as they are. */
+function tooLate(error: unknown): never {
+  const late = error instanceof PeriodicFlushError && error.code === 'TIMEOUT'
+  throw late ? new Error('timeout exceeded when trying to connect') : error
 }
 
 /** Holds a lease for a transaction, and rejects whatever it waits for once it is cut. */

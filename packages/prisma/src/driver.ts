@@ -1,6 +1,7 @@
 import { type Driver, PeriodicFlushError } from '@periodic-flush/core'
 import { isPgPool, OwnedPool } from '@periodic-flush/pg/owned-pool'
 import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import { isMariadbPool, WatchedMariadbPool } from './mariadb-pool.ts'
 import { suspect } from './suspect.ts'
 
 const statement = (sql: string) => ({ sql, args: [], argTypes: [] })
@@ -20,14 +21,22 @@ export function underlyingDriver(adapter: SqlDriverAdapter): unknown {
   return adapter.underlyingDriver()
 }
 
+/** How long a caller may wait for a connection of what the adapter talks through, in milliseconds; undefined: for ever. */
+export function patienceOf(adapter: SqlDriverAdapter): number | undefined {
+  const underlying = underlyingDriver(adapter)
+  return (isPgPool(underlying) && underlying.options.connectionTimeoutMillis) || undefined
+}
+
 /**
  * How the adapters of a factory are opened, checked, retired, closed and cut.
  *
- * `connect` is the factory's own. Where an adapter shows a `pg.Pool`, its limit and its sockets are known; of others
- * only that they can be asked and disposed of.
+ * `connect` is the factory's own. Where an adapter shows a `pg.Pool`, its limit and its sockets are known; where it shows
+ * one of the mariadb connector, its sockets are; of others only that they can be asked and disposed of.
  */
 export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['connect']): Driver<SqlDriverAdapter> {
   const pools = new WeakMap<SqlDriverAdapter, OwnedPool>()
+  const watched = new WeakMap<SqlDriverAdapter, WatchedMariadbPool>()
+  const known = (adapter: SqlDriverAdapter) => pools.get(adapter) ?? watched.get(adapter)
   const seen = new WeakSet<object>()
 
   const driver: Driver<SqlDriverAdapter> = {
@@ -41,6 +50,9 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
         seen.add(underlying)
       }
       if (isPgPool(underlying)) pools.set(adapter, new OwnedPool(underlying))
+      else if (isMariadbPool(underlying)) {
+        watched.set(adapter, new WatchedMariadbPool(underlying, () => adapter.dispose()))
+      }
       return adapter
     },
     async check(adapter, signal) {
@@ -62,18 +74,23 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
     // Of others than pg it is not known; mariadb's fills its pool at once.
     eager: (adapter) => !pools.has(adapter),
     limit: (adapter) => pools.get(adapter)?.pool.options.max ?? Number.POSITIVE_INFINITY,
-    peers: (adapter) => pools.get(adapter)?.peers,
-    connections: (adapter) => pools.get(adapter)?.connections ?? 0,
-    endpoints: (adapter) => pools.get(adapter)?.endpoints ?? [],
+    peers: (adapter) => known(adapter)?.peers,
+    connections: (adapter) => known(adapter)?.connections ?? 0,
+    endpoints: (adapter) => known(adapter)?.endpoints ?? [],
     warm: async (adapter, count, signal) => pools.get(adapter)?.warm(count, signal),
     shrink: async (adapter, count) => pools.get(adapter)?.shrink(count),
-    retire: async (adapter) => pools.get(adapter)?.shrink(Number.POSITIVE_INFINITY),
+    async retire(adapter) {
+      await pools.get(adapter)?.shrink(Number.POSITIVE_INFINITY)
+      await watched.get(adapter)?.retire()
+    },
     async close(adapter) {
+      const pool = watched.get(adapter)
+      if (pool !== undefined) return pool.close()
       await adapter.dispose()
       await pools.get(adapter)?.closed()
     },
     cut(adapter) {
-      const pool = pools.get(adapter)
+      const pool = known(adapter)
       if (pool !== undefined) pool.cut()
       // Nobody is left to hear how that goes: core has rejected what was in flight.
       else adapter.dispose().catch(() => {})

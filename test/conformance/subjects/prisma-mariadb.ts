@@ -46,15 +46,15 @@ export const prismaMariadbSubject: Subject = {
   },
   bare: (url, max) => client(new PrismaClient({ adapter: new PrismaMariaDb(configOf(url, max)) })),
   eager:
-    'it opens its whole pool at once, and shows no idle connection that could make room: old and fresh client together ' +
-    'hold twice the limit, and a transaction that outlives its flush keeps its whole pool, which is three times ' +
-    '(a flush does not wait for that transaction: on a server that went silent it never ends, and who waits for it stays ' +
-    'with that server)',
+    'it opens its whole pool at once, and opens another connection for each idle one that is closed to make room: old and ' +
+    'fresh client together hold twice the limit. The old one ends as soon as nobody waits in it, and a flush waits for ' +
+    'that until the deadline; a transaction that outlives the deadline keeps its own connection, which comes on top (a ' +
+    'flush does not wait for it: on a server that went silent it never ends, and who waits for it stays with that server)',
   notApplicable: {
     'what was not sent goes to the fresh generation at the swap, also when all connections hang':
       'it does not show its limit, so that what exceeds it waits in its own queue, out of our sight',
     'when the server freezes and the name moves, service returns with the next flush, also for those who wait':
-      'the same; and it does not show whom it is connected to, so that a move cannot be told from a restart',
+      'the same',
     'so does one that never closes, if its client would let it': 'it keeps the process alive by itself',
   },
 }

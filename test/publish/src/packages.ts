@@ -6,6 +6,7 @@ import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { broken } from './manifest.ts'
 import { packAll, type Tarball } from './tarballs.ts'
+import { provenance, upload } from './upload.ts'
 
 /**
  * The packages are ESM only, and every Node that they support can `require` that; so a `require` that finds ESM is what
@@ -32,17 +33,21 @@ async function lint(data: Buffer<ArrayBuffer>): Promise<string[]> {
 async function problemsOf(tarball: Tarball): Promise<string[]> {
   const data = await readFile(tarball.path)
   const contents = createPackageFromTarballData(data)
-  return [...broken(tarball, contents), ...(await lint(data)), ...(await types(contents))]
+  return [...broken(tarball, contents), ...(await lint(data)), ...(await types(contents)), ...(await upload(tarball))]
+}
+
+function tell(name: string, problems: readonly string[]): void {
+  console.log(`${problems.length === 0 ? '✔' : '✘'} ${name}`)
+  for (const problem of problems) console.log(`  ${problem}`)
+  if (problems.length > 0) process.exitCode = 1
 }
 
 const destination = await mkdtemp(join(tmpdir(), 'periodic-flush-packages-'))
 try {
-  for (const tarball of await packAll(destination)) {
-    const problems = await problemsOf(tarball)
-    console.log(`${problems.length === 0 ? '✔' : '✘'} ${tarball.name}`)
-    for (const problem of problems) console.log(`  ${problem}`)
-    if (problems.length > 0) process.exitCode = 1
-  }
+  tell('the workspace', await provenance())
+  const tarballs = await packAll(destination)
+  const problems = await Promise.all(tarballs.map(problemsOf))
+  for (const [index, { name }] of tarballs.entries()) tell(name, problems[index] ?? [])
 } finally {
   await rm(destination, { recursive: true, force: true })
 }

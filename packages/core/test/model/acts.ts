@@ -80,6 +80,7 @@ const step = act('step', nothing, (world) => world.step())
 const advance = act('advance', fc.constantFrom(1, 49, 50, 99, 100, 200, 300, 400, 1_500), (world, ms) =>
   world.advance(ms),
 )
+const server = fc.constantFrom('10.0.0.1:5432', '10.0.0.2:5432')
 const request = fc.constantFrom({}, {}, { abandoned: true }, { gone: ['10.0.0.1'] }, { gone: ['10.0.0.2'] })
 
 /** Everything that can happen, the usual things more often. */
@@ -90,14 +91,16 @@ export const acts = fc.commands<Nothing, World, false>(
     act('give up', which, (world, nth) => world.giveUp(nth)),
     act('hold', fc.constantFrom(0, 100, 500), (world, ms) => world.hold(ms)),
     act('distrust', nothing, (world) => world.distrust()),
-    act('pause', nothing, (world) => world.flusher.pause()),
+    act('pause', nothing, (world) => world.pause()),
     act('resume', nothing, (world) => world.flusher.resume()),
     act('ask', request, (world, asked) => world.ask(asked)),
     act('sleep', fc.constantFrom(100, 700, 6_000), (world, ms) => world.sleep(ms)),
     act('arrive', nothing, (world) => world.arrive()),
-    act('move', fc.constantFrom('10.0.0.1:5432', '10.0.0.2:5432'), (world, server) => {
-      world.server = server
+    act('move', server, (world, which) => {
+      world.server = which
     }),
+    act('demote', server, (world, which) => world.demote(which)),
+    act('promote', server, (world, which) => world.promote(which)),
     act('close', fc.constantFrom(0, 50, 400), (world, ms) => world.close(ms)),
   ],
   { maxCommands: 40, size: 'max' },

@@ -9,12 +9,16 @@ export interface Pool {
   readonly server: string
   /** When it was opened. */
   readonly openedAt: number
+  /** When it began to close. */
+  closingSince: number
   /** Leases on its own connections, as the callers count them. */
   busy: number
   /** Leases of any kind. */
   leases: number
   connections: number
   checked: boolean
+  /** What it said when it was asked whether it takes writes. */
+  writable: boolean | undefined
   /** `fresh` until it first serves. */
   state: 'fresh' | 'serving' | 'retiring' | 'closing' | 'gone'
   /** Hears of its cut. */
@@ -24,13 +28,14 @@ export interface Pool {
 /** What the driver tells the one who keeps the books. */
 export interface Books {
   readonly server: string
+  takesWrites(server: string): boolean
   now(): number
   /** A promise that resolves when the scheduler picks it. */
   later(what: string): Promise<void>
   opening(pool: Pool, signal: AbortSignal): void
   grown(pool: Pool): void
-  /** No connection could be closed to make room. */
-  unshrunk(): void
+  /** A connection was to be closed to make room: whether one was. */
+  shrunk(pool: Pool, done: boolean): void
   closing(pool: Pool): void
   cutting(pool: Pool): void
   broken(promise: string): void
@@ -43,6 +48,8 @@ export class Pools implements Driver<Pool> {
   readonly all: Pool[] = []
   /** From now on each step succeeds at once. */
   calm = false
+  /** How often the adapter was told that the flusher closes. */
+  disposals = 0
   /** Steps that hear of nothing: let go by hand. */
   readonly late: (() => void)[] = []
   warm?: NonNullable<Driver<Pool>['warm']>
@@ -58,12 +65,10 @@ export class Pools implements Driver<Pool> {
     this.#traits = traits
     this.#books = books
     this.pipelines = traits.pipelines
-    // Every driver whose client pipelines tells.
-    const tells = traits.tellsConnections || traits.pipelines
+    const tells = traits.tellsConnections
     if (traits.warms) this.warm = (pool, count, signal) => this.#warm(pool, count, signal)
     if (traits.shrinks && tells) this.shrink = (pool, count) => this.#shrink(pool, count)
-    // What core guesses where a driver retires and does not tell is lower until the idle ones are closed: no driver is so.
-    if (traits.retires && tells) this.retire = (pool) => this.#retire(pool)
+    if (traits.retires) this.retire = (pool) => this.#retire(pool)
     if (tells) this.connections = ({ connections }) => connections
     if (traits.tellsPeers) this.peers = ({ connections, server }) => (connections === 0 ? [] : [server])
   }
@@ -74,10 +79,12 @@ export class Pools implements Driver<Pool> {
       id: this.all.length + 1,
       server: this.#books.server,
       openedAt: this.#books.now(),
+      closingSince: Number.POSITIVE_INFINITY,
       busy: 0,
       leases: 0,
       connections: 0,
       checked: false,
+      writable: undefined,
       state: 'fresh',
       cut: new AbortController(),
     }
@@ -100,6 +107,20 @@ export class Pools implements Driver<Pool> {
     pool.checked = true
   }
 
+  async writable(pool: Pool, signal: AbortSignal): Promise<boolean> {
+    this.#alive('writable', pool)
+    await this.#step(`writable ${pool.id}`, [signal, pool.cut.signal])
+    pool.writable = this.#books.takesWrites(pool.server)
+    return pool.writable
+  }
+
+  async dispose(): Promise<void> {
+    this.disposals++
+    const { outcomes } = this.#traits
+    // It must not wait for a server, but it may fail.
+    if (!this.calm && outcomes[this.#steps++ % outcomes.length]?.startsWith('fails')) throw new Error('dispose failed')
+  }
+
   limit(): number {
     return this.#traits.limit
   }
@@ -112,6 +133,7 @@ export class Pools implements Driver<Pool> {
     this.#alive('close', pool)
     if (pool.leases > 0) this.#books.broken(`2: pool ${pool.id} closes with ${pool.leases} leases out`)
     pool.state = 'closing'
+    pool.closingSince = this.#books.now()
     this.#books.closing(pool)
     try {
       await this.#step(`close ${pool.id}`, [pool.cut.signal])
@@ -147,7 +169,7 @@ export class Pools implements Driver<Pool> {
       const idle = pool.connections - this.#busyConnections(pool)
       pool.connections -= Math.min(count, Math.max(0, idle))
     } finally {
-      if (pool.connections >= before) this.#books.unshrunk()
+      this.#books.shrunk(pool, pool.connections < before)
     }
   }
 
@@ -155,7 +177,7 @@ export class Pools implements Driver<Pool> {
     this.#alive('retire', pool)
     if (pool.state !== 'retiring') this.#books.broken(`3: pool ${pool.id} is retired while it is ${pool.state}`)
     await this.#step(`retire ${pool.id}`, [pool.cut.signal])
-    if (pool.state === 'retiring') pool.connections = this.#busyConnections(pool)
+    if (pool.state !== 'gone') pool.connections = this.#busyConnections(pool)
   }
 
   #busyConnections({ busy }: Pool): number {

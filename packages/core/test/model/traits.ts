@@ -18,6 +18,7 @@ export interface Traits {
   readonly shrinks: boolean
   readonly retires: boolean
   readonly checks: boolean
+  readonly requires: 'any' | 'writable'
   readonly intervalMs: number | false
   readonly maxAgeMs: number | false
   readonly deadlineMs: number
@@ -49,6 +50,7 @@ export const traits: fc.Arbitrary<Traits> = fc.record({
   shrinks: fc.boolean(),
   retires: fc.boolean(),
   checks: fc.oneof({ arbitrary: fc.constant(true), weight: 4 }, fc.constant(false)),
+  requires: fc.constantFrom('any', 'any', 'writable'),
   intervalMs: fc.constantFrom(false as const, 300, 2_000),
   maxAgeMs: fc.constantFrom(false as const, false as const, 700),
   deadlineMs: fc.constantFrom(0, 50, 400),

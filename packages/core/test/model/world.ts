@@ -40,7 +40,7 @@ export class Broken extends Error {
 const flushes = tracingChannel<string, FlushTrace>('periodic-flush:flush')
 let worlds = 0
 
-const FLUSH_ERRORS = ['OPEN_FAILED', 'CHECK_FAILED', 'TIMEOUT', 'CLOSED']
+const FLUSH_ERRORS = ['OPEN_FAILED', 'CHECK_FAILED', 'TIMEOUT', 'READ_ONLY', 'CLOSED']
 
 /**
  * A flusher, everybody who uses it, and the books in which each promise can be read.
@@ -64,9 +64,16 @@ export class World implements Books {
   readonly #opening = new Map<Pool, AbortSignal>()
   /** Pools whose flush waited for room as long as it may: only the fresh client can tell whether it reaches another server. */
   readonly #pressing = new Set<Pool>()
+  /** Pools that were opened while the one that served was connected elsewhere: nobody could know who is there already. */
+  readonly #blind = new Set<Pool>()
   /** Pools that were opened though the one before could not give a connection up: one more than promised. */
   readonly #overdrawn = new Set<Pool>()
-  #couldNotShrink = false
+  /** A pool that was to close an idle connection and did not, and whether it has had one since. */
+  #unshrunk: { readonly pool: Pool; idle: boolean } | undefined
+  /** Servers that take no writes. */
+  readonly #readOnly = new Set<string>()
+  /** How many pools were opened when a trigger asked last: a later one must serve in the end. */
+  #wanted: number | undefined
   readonly #began = (message: unknown): void => {
     if ((message as FlushTrace).name === this.flusher.name) this.#flushBegan = this.now()
   }
@@ -94,12 +101,24 @@ export class World implements Books {
         return () => (this.#watched = undefined)
       },
     }
-    const { overlap, intervalMs, maxAgeMs, deadlineMs, onDeadline, checkTimeoutMs, minGapMs, checks, chance } = traits
+    const {
+      overlap,
+      intervalMs,
+      maxAgeMs,
+      deadlineMs,
+      onDeadline,
+      checkTimeoutMs,
+      minGapMs,
+      checks,
+      requires,
+      chance,
+    } = traits
     this.flusher = createFlusher(
       this.#pools,
       {
         ...{ overlap, intervalMs, maxAgeMs, deadlineMs, onDeadline, checkTimeoutMs, minGapMs },
         check: checks,
+        require: requires,
         triggers: [trigger],
         name: `model ${++worlds}`,
       },
@@ -162,7 +181,24 @@ export class World implements Books {
 
   ask(request: Omit<TriggerRequest, 'reason'>): void {
     const reason = request.abandoned ? 'abandoned' : request.gone === undefined ? 'trigger' : `gone ${request.gone}`
-    this.#watched?.flush({ ...request, reason })
+    if (this.#watched === undefined) return
+    // Within one instant nobody tells which came first.
+    this.#wanted = this.#pools.all.filter(({ openedAt }) => openedAt < this.now()).length
+    this.#watched.flush({ ...request, reason })
+  }
+
+  /** What the triggers have asked for is forgotten. */
+  pause(): void {
+    this.#wanted = undefined
+    this.flusher.pause()
+  }
+
+  demote(server: string): void {
+    this.#readOnly.add(server)
+  }
+
+  promote(server: string): void {
+    this.#readOnly.delete(server)
   }
 
   /** The process is suspended: longer than the interval, and nobody is handed a socket that may be dead. */
@@ -192,6 +228,11 @@ export class World implements Books {
   async advance(ms: number): Promise<void> {
     await settled()
     await this.clock.advance(ms)
+    for (const { id, state, closingSince } of this.#pools.all) {
+      if (state === 'closing' && this.now() > closingSince + this.#traits.checkTimeoutMs + 1e-6) {
+        this.broken(`8: pool ${id} takes for ever to close`)
+      }
+    }
   }
 
   /** Lets one step go on that the scheduler picks. */
@@ -210,6 +251,10 @@ export class World implements Books {
     return this.clock.now()
   }
 
+  takesWrites(server: string): boolean {
+    return !this.#readOnly.has(server)
+  }
+
   async later(what: string): Promise<void> {
     await this.#scheduler.schedule(Promise.resolve(), what)
   }
@@ -221,11 +266,15 @@ export class World implements Books {
       if (other.state === 'fresh' && !over.aborted) this.broken(`7: pools ${other.id} and ${pool.id} open at once`)
     }
     this.#opening.set(pool, signal)
-    if (this.#couldNotShrink) this.#overdrawn.add(pool)
-    this.#couldNotShrink = false
+    this.#lookAtUnshrunk()
+    if (this.#unshrunk?.idle) this.#overdrawn.add(pool)
+    this.#unshrunk = undefined
     this.#neededAtOpening = (this.#serving?.leases ?? 0) > 0
     // A sum of times may fall short of itself by a rounding error.
     if (this.now() - this.#flushBegan > this.#traits.checkTimeoutMs - 1e-6) this.#pressing.add(pool)
+    const serving = this.#serving
+    const elsewhere = serving !== undefined && serving.connections > 0 && serving.server !== pool.server
+    if (this.#traits.tellsPeers && elsewhere) this.#blind.add(pool)
     if (this.#draining() >= 2) this.broken(`7: pool ${pool.id} opens while two drain already`)
   }
 
@@ -233,18 +282,19 @@ export class World implements Books {
     const { limit, overlap, tellsPeers, pipelines } = this.#traits
     const sharing = this.#pools.all.filter(({ server }) => !tellsPeers || server === pool.server)
     const total = sharing.reduce((sum, { connections }) => sum + connections, 0)
-    const pressing = sharing.filter(
-      (each) => each.state === 'fresh' && this.#pressing.has(each) && each.connections === 1,
-    )
+    const isPressing = (each: Pool): boolean => each.state === 'fresh' && this.#pressing.has(each)
+    const isBlind = (each: Pool): boolean => this.#blind.has(each) && (each.state === 'fresh' || isPressing(pool))
+    const checking = sharing.filter((each) => each.connections === 1 && (isPressing(each) || isBlind(each)))
     const overdrawn = sharing.filter((each) => this.#overdrawn.has(each) && each.state !== 'gone')
-    if (total - new Set([...pressing, ...overdrawn]).size <= limit + overlap) return
+    if (total - new Set([...checking, ...overdrawn]).size <= limit + overlap) return
     const each = sharing.filter(({ connections }) => connections > 0)
     const held = each.map(({ id, connections, state }) => `pool ${id} (${state}) ${connections}`).join(', ')
     this.broken(`6: ${total} connections where ${limit} + ${overlap} may be${pipelines ? ' (pipelines)' : ''}: ${held}`)
   }
 
-  unshrunk(): void {
-    this.#couldNotShrink = true
+  shrunk(pool: Pool, done: boolean): void {
+    this.#unshrunk = done ? undefined : { pool, idle: false }
+    this.#lookAtUnshrunk()
   }
 
   closing(pool: Pool): void {
@@ -290,12 +340,14 @@ export class World implements Books {
     this.verify()
     if (this.#closedAt !== undefined) await this.#closesInTime()
     this.#pools.calm = true
+    this.#readOnly.clear()
     this.flusher.resume()
     await this.#calm()
     const stuck = this.#callers.filter(({ state }) => state === 'waiting').length
     if (stuck > 0) this.broken(`4: ${stuck} callers are never served`)
     if (this.#pending.size > 0) this.broken(`7: never settles: ${[...this.#pending].join(', ')}`)
     this.verify()
+    if (this.#closedAt === undefined) await this.#triggersAreHeard()
     if (this.#closedAt === undefined) await this.#servesStill()
     this.close(0)
     await this.#calm()
@@ -309,6 +361,18 @@ export class World implements Books {
     await this.advance(Math.max(0, this.#closeBy - this.now()) + checkTimeoutMs)
     const closing = [...this.#pending].filter((what) => what.startsWith('close'))
     if (closing.length > 0) this.broken('8: close() does not come to its end in time')
+    this.verify()
+  }
+
+  /** What a trigger has asked for is done, however often it failed before: longer than a retry ever waits, nobody waits. */
+  async #triggersAreHeard(): Promise<void> {
+    const wanted = this.#wanted ?? 0
+    for (let ms = 0; (this.#serving?.id ?? 0) <= wanted && ms < 31_000 && this.#wanted !== undefined; ms += 500) {
+      await this.advance(500)
+    }
+    if (this.#wanted !== undefined && (this.#serving?.id ?? 0) <= wanted) {
+      this.broken(`7: pool ${this.#serving?.id} serves, of ${wanted} that were opened when a trigger asked`)
+    }
     this.verify()
   }
 
@@ -348,6 +412,7 @@ export class World implements Books {
     }
     if (this.clock.timers > 0) this.broken(`8: ${this.clock.timers} timers are set after close()`)
     if (this.#watched !== undefined) this.broken('8: a trigger watches after close()')
+    if (this.#pools.disposals !== 1) this.broken(`8: the adapter is disposed of ${this.#pools.disposals} times`)
     const { waiting, retiring, state } = this.flusher.stats()
     if (waiting > 0 || retiring.length > 0 || state !== 'closed') this.broken('8: not closed after close()')
     for (const { abort } of this.#callers) {
@@ -455,6 +520,14 @@ export class World implements Books {
     caller.lease = undefined
     pool.leases--
     if (caller.wish.kind !== 'listener') pool.busy--
+    this.#lookAtUnshrunk()
+  }
+
+  #lookAtUnshrunk(): void {
+    const unshrunk = this.#unshrunk
+    if (unshrunk === undefined) return
+    const { busy, connections } = unshrunk.pool
+    if (connections > Math.min(this.#traits.limit, busy)) unshrunk.idle = true
   }
 
   /** The first client serves without a swap. */
@@ -476,6 +549,9 @@ export class World implements Books {
     }
     const lazy = reason.split(', ').every((each) => each === 'interval' || each.endsWith('/lazy'))
     if (this.#traits.checks && !fresh.checked && !lazy) this.broken(`3: pool ${fresh.id} serves unchecked: ${reason}`)
+    if (this.#traits.checks && fresh.checked && this.#traits.requires === 'writable' && !fresh.writable) {
+      this.broken(`3: pool ${fresh.id} serves though it takes no writes`)
+    }
     if (this.#traits.checks && !fresh.checked && this.#neededAtOpening)
       this.broken('3: an idle flush of a client in use')
     if (fresh.state !== 'fresh') this.broken(`3: pool ${fresh.id}, which is ${fresh.state}, serves again`)

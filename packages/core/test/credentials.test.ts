@@ -1,0 +1,276 @@
+import { inspect } from 'node:util'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { messageOf, withoutCredentials } from '../src/credentials.ts'
+import { createFlusher } from '../src/flusher.ts'
+import { shown } from '../src/options.ts'
+import { holder, ScriptedDriver } from './scripted-driver.ts'
+
+const seed = Number(process.env['PERIODIC_FLUSH_SEED'] ?? Date.now() % 2 ** 31)
+
+/** Anything that somebody may have for a password, long enough to be found nowhere by chance. */
+const secret = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(
+        '@',
+        ':',
+        '/',
+        '?',
+        '#',
+        '[',
+        ']',
+        '%',
+        '%40',
+        '%zz',
+        '"',
+        "'",
+        '\\',
+        '$&',
+        '$1',
+        '\n',
+        ' ',
+        '=',
+        ',',
+      ),
+      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 3 }),
+    ),
+    { minLength: 1, maxLength: 12 },
+  )
+  .map((parts) => `S3cr${parts.join('')}3t${'x'.repeat(parts.length % 3 === 0 ? 3_000 : 0)}`)
+
+/** Ways in which an error that is not ours may hold a password. */
+const holders: readonly [string, (password: string) => unknown][] = [
+  ['a URL in its message', (it) => new Error(`cannot reach postgres://me:${it}@db:5432/app: refused`)],
+  ['a URL in a message of several lines', (it) => new TypeError(`cannot reach\n  mysql://me:${it}@db/app\nat all`)],
+  ['two URLs', (it) => new Error(`neither postgres://me:${it}@a/x nor postgres://me:${it}@b/x answers`)],
+  ['a setting', (it) => new Error(`cannot parse "host=db password=${JSON.stringify(it)} user=me"`)],
+  ['a query parameter', (it) => new Error(`cannot parse /app?user=me&password=${encodeURIComponent(it)}&x=1`)],
+  ['JSON in its message', (it) => new Error(`bad answer: ${JSON.stringify({ user: 'me', password: it })}`)],
+  ['what Node could not parse', (it) => Object.assign(new TypeError('Invalid URL'), { input: `postgres://me:${it}` })],
+  ['settings beside it', (it) => Object.assign(new Error('refused'), { config: { user: 'me', password: it } })],
+  ['settings deep beside it', (it) => Object.assign(new Error('refused'), { a: { b: [{ c: { dbPassword: it } }] } })],
+  ['a property that is not enumerable', (it) => Object.defineProperty(new Error('no'), 'password', { value: it })],
+  ['a number for a password beside it', (it) => Object.assign(new Error('no'), { password: 1e15 + it.length })],
+  ['a symbol for a key', (it) => Object.assign(new Error('no'), { [Symbol('x')]: { connectionString: it } })],
+  ['a key that is a URL', (it) => Object.assign(new Error('no'), { [`postgres://me:${it}@db`]: 1 })],
+  ['a map', (it) => Object.assign(new Error('no'), { headers: new Map([['authorisation', it]]) })],
+  ['a client', (it) => Object.assign(new Error('no'), { client: new Client(it) })],
+  ['a function', (it) => Object.assign(new Error('no'), { retry: Object.assign(() => {}, { args: [it] }) })],
+  ['a getter', (it) => Object.defineProperty(new Error('no'), 'url', { get: () => it, enumerable: true })],
+  ['its own JSON', (it) => Object.assign(new Error('no'), { toJSON: () => ({ it }) })],
+  ['its own inspection', (it) => Object.assign(new Error('no'), { [inspect.custom]: () => it })],
+  ['its own text', (it) => new Speaking(it)],
+  ['its cause', (it) => new Error('no', { cause: new Error('why', { cause: { password: it } }) })],
+  ['one of several errors', (it) => new AggregateError([new Error('a'), new Error(`b: x://me:${it}@h`)], 'all failed')],
+  ['itself as its cause', (it) => selfCaused(it)],
+  ['a key', (it) => new Error(`-----BEGIN EC PRIVATE KEY-----\n${it}\n-----END EC PRIVATE KEY-----`)],
+  ['depth', (it) => Object.assign(new Error('no'), { deep: nested(it, 40) })],
+  ['width', (it) => Object.assign(new Error('no'), { wide: [...Array(5_000).fill(0), { x: it }] })],
+  ['no error at all: a URL', (it) => `postgres://me:${it}@db/app`],
+  ['no error at all: settings', (it) => ({ user: 'me', password: it })],
+  ['no error at all: a map', (it) => new Map([['x', it]])],
+  ['no error at all: no prototype', (it) => Object.assign(Object.create(null), { password: it })],
+]
+
+class Client {
+  readonly config: unknown
+
+  constructor(it: string) {
+    this.config = it
+  }
+}
+
+class Speaking extends Error {
+  readonly #it: string
+
+  constructor(it: string) {
+    super('no')
+    this.#it = it
+  }
+
+  override toString(): string {
+    return this.#it
+  }
+}
+
+function selfCaused(it: string): Error {
+  const error: Error & { password?: string } = new Error('no')
+  error.cause = error
+  error.password = it
+  return error
+}
+
+function nested(it: string, depth: number): unknown {
+  return depth === 0 ? it : { down: nested(it, depth - 1) }
+}
+
+/** Everything that anybody might print of a value. */
+function printed(value: unknown): string {
+  const everything = { depth: Number.POSITIVE_INFINITY, showHidden: true, maxStringLength: null, maxArrayLength: null }
+  return [
+    inspect(value, everything),
+    inspect(value, { ...everything, getters: true, customInspect: false }),
+    JSON.stringify(value),
+    String((value as Partial<Error>).stack),
+    messageOf(value),
+    `${value}`,
+  ].join('\n')
+}
+
+/** Somebody may print a cause by itself. */
+const withCauses = (told: unknown): unknown[] => {
+  const { cause, error } = told as { cause?: unknown; error?: unknown }
+  return [told, ...(cause === undefined ? [] : [cause]), ...(error === undefined ? [] : withCauses(error))]
+}
+
+/** The ways to write a secret. */
+const spellings = (it: string): string[] => [
+  it,
+  encodeURIComponent(it),
+  JSON.stringify(it).slice(1, -1),
+  inspect(it, { maxStringLength: null, breakLength: Number.POSITIVE_INFINITY }).slice(1, -1),
+  String(1e15 + it.length),
+]
+
+/** Where a text has the secret, with what is around it. */
+const found = (text: string, it: string): string[] =>
+  spellings(it).flatMap((spelling) => {
+    const at = text.indexOf(spelling)
+    return at === -1 ? [] : [text.slice(Math.max(0, at - 100), at + 100)]
+  })
+
+test.each(holders)('a failed flush tells nothing of a password that an error holds in %s', async (_, failure) => {
+  await fc.assert(
+    fc.asyncProperty(secret, async (it) => {
+      const driver = new ScriptedDriver()
+      const flusher = createFlusher(driver, { intervalMs: false })
+      ;(await flusher.acquire(holder())).release()
+      const told: unknown[] = []
+      flusher.on('failed', (event) => told.push(event))
+      for (const step of ['onOpen', 'onCheck'] as const) {
+        driver[step] = () => {
+          throw failure(it)
+        }
+        told.push(await flusher.flush().catch((error: unknown) => error))
+      }
+      await flusher.close({ deadlineMs: 0 })
+      expect(told).toHaveLength(4)
+      const all = told.flatMap(withCauses).map(printed).join('\n')
+      expect(found(all, it)).toEqual([])
+    }),
+    { seed, numRuns: 10 },
+  )
+})
+
+test('an error without credentials is passed on as it is, with what drivers put on it', () => {
+  const certificate = { subject: { CN: 'db' }, raw: Buffer.from('...'), issuerCertificate: {} as unknown }
+  certificate.issuerCertificate = certificate
+  for (const error of [
+    new Error('password authentication failed for user "me"'),
+    new Error("Access denied for user 'me'@'host' (using password: YES)"),
+    Object.assign(new Error('getaddrinfo ENOTFOUND db'), { code: 'ENOTFOUND', errno: -3008, hostname: 'db' }),
+    Object.assign(new RangeError('altnames'), { reason: 'IP: 127.0.0.1', host: 'db', cert: certificate }),
+    Object.assign(new Error('no', { cause: { kind: 'AuthenticationFailed', user: 'me' } }), {
+      meta: { n: 1n, x: null },
+    }),
+    new AggregateError([new Error('a'), new TypeError('b')], 'all failed'),
+  ]) {
+    expect(withoutCredentials(error)).toBe(error)
+  }
+})
+
+test('what is passed on instead keeps the name, the code, the place and the causes', () => {
+  const cause = Object.assign(new RangeError('below'), { errno: 7 })
+  const error = Object.assign(new TypeError('cannot reach postgres://me:pw@db:5432/app', { cause }), {
+    code: 'ERR_X',
+    severity: 'FATAL',
+    password: 'pw',
+  })
+  const told = withoutCredentials(error)
+  expect(told).not.toBe(error)
+  expect(told).toMatchObject({
+    name: 'TypeError',
+    message: 'cannot reach postgres://***@db:5432/app',
+    code: 'ERR_X',
+    severity: 'FATAL',
+    cause,
+  })
+  expect((told as Error).stack).toMatch(
+    /^TypeError: cannot reach postgres:\/\/\*\*\*@db:5432\/app\n {4}at .*credentials\.test\.ts/,
+  )
+})
+
+test('the time that it takes grows with the length of a text, not faster', () => {
+  // Each would take minutes if it were looked through again and again.
+  for (const text of [
+    '://'.repeat(200_000),
+    'password'.repeat(100_000),
+    'password="'.repeat(50_000),
+    '-----BEGIN PRIVATE KEY-----'.repeat(5_000),
+  ]) {
+    expect(messageOf(new Error(`${text}@`))).toBeTypeOf('string')
+  }
+})
+
+test('an option that is none, or has a wrong value, is not quoted where it may be a secret', () => {
+  fc.assert(
+    fc.property(secret, (it) => {
+      for (const options of [
+        { [it]: 1 },
+        { intervalMs: it },
+        { onDeadline: it },
+        { check: it },
+        { triggers: it },
+        { triggers: [it] },
+        { name: `postgres://me:${it}@db` },
+        { overlap: Symbol(it) },
+        it,
+      ]) {
+        const error = thrownBy(() => createFlusher(new ScriptedDriver(), options as never))
+        expect(error).toBeInstanceOf(Error)
+        expect(found(printed(error), it)).toEqual([])
+      }
+    }),
+    { seed, numRuns: 50 },
+  )
+})
+
+test('what is quoted helps with a slip', () => {
+  expect(['30', '5s', '-1', '1.5 min', 'kill', 'listen-gap', ''].map(shown)).toEqual([
+    "'30'",
+    "'5s'",
+    "'-1'",
+    "'1.5 min'",
+    "'kill'",
+    "'listen-gap'",
+    "''",
+  ])
+  expect(['Tr0ub4dor', 'correct horse', 'a@b', 'hunter2'].map(shown)).toEqual([
+    'a string of 9 characters',
+    'a string of 13 characters',
+    'a string of 3 characters',
+    'a string of 7 characters',
+  ])
+})
+
+test('options that came out of JSON neither change what all objects have in common nor are taken from there', () => {
+  for (const text of [
+    '{"__proto__":{"polluted":1}}',
+    '{"constructor":{"prototype":{"polluted":1}}}',
+    '{"hasOwnProperty":1}',
+  ]) {
+    expect(() => createFlusher(new ScriptedDriver(), JSON.parse(text))).toThrow(/^Unknown option/)
+  }
+  expect(({} as { polluted?: number }).polluted).toBeUndefined()
+  const inherited: object = Object.create({ intervalMs: -1, nonsense: 1 })
+  expect(createFlusher(new ScriptedDriver(), inherited).stats()).toMatchObject({ state: 'idle' })
+})
+
+function thrownBy(call: () => unknown): unknown {
+  try {
+    return call()
+  } catch (error) {
+    return error
+  }
+}
