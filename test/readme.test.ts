@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { defaults } from '@periodic-flush/core'
 import { expect, test } from 'vitest'
+import { block } from './bench/report/block.ts'
+import { figures } from './bench/report/figures.ts'
 
 const root = new URL('..', import.meta.url)
 
@@ -50,19 +52,6 @@ test('the README’s table of options is that of the code', async () => {
 
 test('the README’s figures of fleets are those that `pnpm bench fleet` last wrote', async () => {
   const text = await readFile(new URL('README.md', root), 'utf8')
-  const [, table = ''] = text.split('<!-- fleet:')
-  const lines = table
-    .slice(0, table.indexOf('\n\n', table.indexOf('\n|')))
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
-  const cells = lines.map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  )
   const { rows } = JSON.parse(await readFile(new URL('test/bench/plots/fleet.json', root), 'utf8'))
-  const [header, , ...shown] = cells
-  expect(header).toEqual(Object.keys(rows[0]))
-  expect(shown).toEqual(rows.map((row: object) => Object.values(row).map((value) => value.toLocaleString('en'))))
+  expect(block('fleet', text)).toBe(figures(rows))
 })

@@ -36,7 +36,8 @@ export interface Pair {
   readonly name: string
   readonly engine: 'postgres' | 'mariadb'
   bare(url: string): Contender
-  wrapped(url: string): Flushed
+  /** `intervalMs`: between flushes; absent, only `flush` does. */
+  wrapped(url: string, intervalMs?: number): Flushed
 }
 
 interface Flushable {
@@ -48,13 +49,20 @@ interface Kind<Client> {
   readonly name: string
   readonly engine: Pair['engine']
   open(url: string): Client
-  flushing(url: string): Client & Flushable
+  flushing(url: string, options: Timing): Client & Flushable
   ask(client: Client): Promise<unknown>
   end(client: Client): Promise<unknown>
 }
 
-const options = { intervalMs: false } as const
+/** Of our options, those that a bench sets. */
+interface Timing {
+  readonly intervalMs: number | false
+  readonly deadlineMs: number
+}
+
 const max = 10
+/** As long as the interval of a bench allows; nothing takes long here. */
+const deadlineMs = 500
 const question = 'select 1 as one'
 
 function pair<Client>({ name, engine, open, flushing, ask, end }: Kind<Client>): Pair {
@@ -63,8 +71,8 @@ function pair<Client>({ name, engine, open, flushing, ask, end }: Kind<Client>):
     name,
     engine,
     bare: (url) => contender(open(url)),
-    wrapped(url) {
-      const client = flushing(url)
+    wrapped(url, intervalMs) {
+      const client = flushing(url, { intervalMs: intervalMs ?? false, deadlineMs })
       return { ...contender(client), flush: () => client.$flush() }
     },
   }
@@ -86,13 +94,13 @@ function drizzlePair<Client extends { end(): Promise<unknown> }>(
   engine: Pair['engine'],
   open: (url: string) => Client,
   db: (client: Client) => Drizzle<Client>,
-  wrap: (open: () => Client, db: (client: Client) => Drizzle<Client>) => Drizzle<Client> & Flushable,
+  wrap: (open: () => Client, db: (client: Client) => Drizzle<Client>, options: Timing) => Drizzle<Client> & Flushable,
 ): Pair {
   return pair<Drizzle<Client>>({
     name,
     engine,
     open: (url) => db(open(url)),
-    flushing: (url) => wrap(() => open(url), db),
+    flushing: (url, options) => wrap(() => open(url), db, options),
     ask: async (client) => client.execute(question),
     end: (client) => client.$client.end(),
   })
@@ -104,10 +112,11 @@ function prismaMariadb(url: string): MysqlPrismaClient {
   return new MysqlPrismaClient({ adapter: new PrismaMariaDb(config) })
 }
 
-const wrapPostgresJs = (open: () => Sql, db: (sql: Sql) => Drizzle<Sql>) => flushingPostgresJs(open, db, options)
-const wrapNodePostgres = (open: () => Pool, db: (pool: Pool) => Drizzle<Pool>) =>
+const wrapPostgresJs = (open: () => Sql, db: (sql: Sql) => Drizzle<Sql>, options: Timing) =>
+  flushingPostgresJs(open, db, options)
+const wrapNodePostgres = (open: () => Pool, db: (pool: Pool) => Drizzle<Pool>, options: Timing) =>
   flushingNodePostgres(open, db, options)
-const wrapMysql2 = (open: () => MysqlPool, db: (pool: MysqlPool) => Drizzle<MysqlPool>) =>
+const wrapMysql2 = (open: () => MysqlPool, db: (pool: MysqlPool) => Drizzle<MysqlPool>, options: Timing) =>
   flushingDrizzleMysql2(open, db, options)
 
 /** Every client of the conformance suite. */
@@ -116,7 +125,7 @@ export const pairs: readonly Pair[] = [
     name: 'postgres',
     engine: 'postgres',
     open: openSql,
-    flushing: (url) => flushingPostgres(() => openSql(url), options),
+    flushing: (url, options) => flushingPostgres(() => openSql(url), options),
     ask: (sql) => sql`select 1 as one`,
     end: (sql) => sql.end(),
   }),
@@ -126,7 +135,7 @@ export const pairs: readonly Pair[] = [
     name: 'pg',
     engine: 'postgres',
     open: openPool,
-    flushing: (url) => flushingPool(() => openPool(url), options),
+    flushing: (url, options) => flushingPool(() => openPool(url), options),
     ask: (pool) => pool.query(question),
     end: (pool) => pool.end(),
   }),
@@ -142,7 +151,7 @@ export const pairs: readonly Pair[] = [
     name: 'kysely',
     engine: 'postgres',
     open: (url) => new Kysely({ dialect: new PostgresDialect({ pool: openPool(url) }) }),
-    flushing(url) {
+    flushing(url, options) {
       const pool = flushingPool(() => openPool(url), options)
       const db = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool }) })
       return Object.assign(db, { $flush: pool.$flush })
@@ -154,7 +163,7 @@ export const pairs: readonly Pair[] = [
     name: 'prisma/adapter-pg',
     engine: 'postgres',
     open: (url) => new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max }) }),
-    flushing: (url) =>
+    flushing: (url, options) =>
       flushingPrisma(new PrismaClient({ adapter: new PrismaPg({ connectionString: url, max }) }), options),
     ask: (prisma) => prisma.$queryRaw`select 1 as one`,
     end: (prisma) => prisma.$disconnect(),
@@ -163,7 +172,7 @@ export const pairs: readonly Pair[] = [
     name: 'mysql2',
     engine: 'mariadb',
     open: (uri) => createCallbackPool({ uri, connectionLimit: max }),
-    flushing: (uri) => flushingMysql2(() => createCallbackPool({ uri, connectionLimit: max }), options),
+    flushing: (uri, options) => flushingMysql2(() => createCallbackPool({ uri, connectionLimit: max }), options),
     ask: (pool) =>
       new Promise((resolve, reject) =>
         pool.query(question, (error, rows) => (error === null ? resolve(rows) : reject(error))),
@@ -174,7 +183,7 @@ export const pairs: readonly Pair[] = [
     name: 'mysql2/promise',
     engine: 'mariadb',
     open: openMysql,
-    flushing: (url) => flushingMysql2(() => openMysql(url), options),
+    flushing: (url, options) => flushingMysql2(() => openMysql(url), options),
     ask: (pool) => pool.query(question),
     end: (pool) => pool.end(),
   }),
@@ -184,7 +193,7 @@ export const pairs: readonly Pair[] = [
     name: 'prisma/adapter-mariadb',
     engine: 'mariadb',
     open: prismaMariadb,
-    flushing: (url) => flushingPrisma(prismaMariadb(url), options),
+    flushing: (url, options) => flushingPrisma(prismaMariadb(url), options),
     ask: (prisma) => prisma.$queryRaw`select 1 as one`,
     end: (prisma) => prisma.$disconnect(),
   }),

@@ -1,8 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { defaults } from '@periodic-flush/core'
 import { drawn } from './fleet/plot.ts'
 import { scenarios } from './fleet/scenarios.ts'
 import { CONNECTIONS, MOVES_AT_S, PROCESSES, secondsUntil, simulate } from './fleet/simulation.ts'
+import { withBlock } from './report/block.ts'
+import { figures as shown } from './report/figures.ts'
 
 /** With the defaults, no second may see more connects than this many times the mean over the interval. */
 const GOAL = 2
@@ -19,13 +21,14 @@ export interface Figures {
 }
 
 const plots = new URL('../../plots/', import.meta.url)
+const readme = new URL('../../../../README.md', import.meta.url)
 const connections = PROCESSES * CONNECTIONS
 /** Connects per second if flushes were spread evenly over the interval. */
 const mean = connections / (defaults.intervalMs / 1_000)
 
 const tenths = (value: number): number => Math.round(value * 10) / 10
 
-/** A fleet on a virtual clock: connects per second at the server, and how fast the fleet follows a name that moves. */
+/** A fleet on a virtual clock: connects per second at the server, and how fast the fleet follows a name that moves. Writes the pictures, and the README's table. */
 export async function fleet(): Promise<object[]> {
   await mkdir(plots, { recursive: true })
   const rows: Figures[] = []
@@ -52,6 +55,7 @@ export async function fleet(): Promise<object[]> {
   const worst = await worstPeak()
   const figures = { processes: PROCESSES, connections: CONNECTIONS, fleets: FLEETS, worst: tenths(worst), rows }
   await writeFile(new URL('fleet.json', plots), `${JSON.stringify(figures, undefined, 2)}\n`)
+  await writeFile(readme, withBlock('fleet', await readFile(readme, 'utf8'), shown(rows)))
   const verdict = `of ${FLEETS} fleets with the defaults, the highest peak is ${worst.toFixed(2)} × the mean (≤ ${GOAL})`
   if (worst > GOAL) {
     console.error(`Missed: ${verdict}`)

@@ -11,6 +11,7 @@ import { createPool, type Pool as MysqlPool, type RowDataPacket } from 'mysql2/p
 import { Pool } from 'pg'
 import postgres, { type Sql } from 'postgres'
 import { PrismaClient } from '../prisma/generated/client.ts'
+import { type AwsPool, awsMysqlPool, awsPgPool } from './aws-wrapper.ts'
 
 /** How many connections each client may have. */
 export const POOL = 10
@@ -25,11 +26,13 @@ export const DEADLINE_MS = 500
 export interface Contender {
   /** Writes row `n`; gives the address of the server that took it. */
   write(n: number): Promise<string | undefined>
+  /** The smallest query. */
+  ask(): Promise<unknown>
   end(): Promise<unknown>
 }
 
 /** The ways of keeping up, from nothing to ours. */
-export const ways = ['bare', 'max-lifetime', 're-created', 'ours-interval', 'ours-triggers'] as const
+export const ways = ['bare', 'max-lifetime', 're-created', 'aws-wrapper', 'ours-interval', 'ours-triggers'] as const
 
 export type Way = (typeof ways)[number]
 
@@ -40,8 +43,8 @@ export interface Rival {
   readonly engine: 'postgres' | 'mariadb'
   /** Whether it sends statements on connections that still wait for an answer. */
   readonly pipelines: boolean
-  /** Opens it; undefined where the client has no such way. */
-  contender(way: Way, url: string): Contender | undefined
+  /** Opens it; undefined where the client has no such way. `intervalMs`: between renewals, whoever does them. */
+  contender(way: Way, url: string, intervalMs?: number): Contender | undefined
 }
 
 /** Of our options, those that have nothing to do with the kind of client. */
@@ -54,6 +57,9 @@ interface Kind<Client> extends Omit<Rival, 'contender'> {
   readonly hasLifetime: boolean
   flushing(url: string, settings: Settings): Client
   write(client: Client, n: number): Promise<string | undefined>
+  ask(client: Client): Promise<unknown>
+  /** The same client as the AWS wrapper makes it, where it can. */
+  aws?(url: string, lifetimeSeconds: number): Contender
   /** As people close it: what is running may end. */
   close(client: Client): Promise<unknown>
 }
@@ -61,18 +67,20 @@ interface Kind<Client> extends Omit<Rival, 'contender'> {
 function rival<Client>(kind: Kind<Client>): Rival {
   const fixed = (client: Client): Contender => ({
     write: (n) => kind.write(client, n),
+    ask: () => kind.ask(client),
     end: () => kind.close(client),
   })
-  const recreated = (url: string): Contender => {
+  const recreated = (url: string, intervalMs: number): Contender => {
     const closing: Promise<unknown>[] = []
     let client = kind.open(url)
     const timer = setInterval(() => {
       const old = client
       client = kind.open(url)
       closing.push(kind.close(old).catch(() => {}))
-    }, INTERVAL_MS)
+    }, intervalMs)
     return {
       write: (n) => kind.write(client, n),
+      ask: () => kind.ask(client),
       end() {
         clearInterval(timer)
         return Promise.all([kind.close(client), ...closing])
@@ -86,11 +94,13 @@ function rival<Client>(kind: Kind<Client>): Rival {
     name,
     engine,
     pipelines,
-    contender(way, url) {
+    contender(way, url, intervalMs = INTERVAL_MS) {
+      const seconds = intervalMs / 1_000
       if (way === 'bare') return fixed(kind.open(url))
-      if (way === 'max-lifetime') return kind.hasLifetime ? fixed(kind.open(url, INTERVAL_MS / 1_000)) : undefined
-      if (way === 're-created') return recreated(url)
-      if (way === 'ours-interval') return ours(url, { intervalMs: INTERVAL_MS })
+      if (way === 'max-lifetime') return kind.hasLifetime ? fixed(kind.open(url, seconds)) : undefined
+      if (way === 're-created') return recreated(url, intervalMs)
+      if (way === 'aws-wrapper') return kind.aws?.(url, seconds)
+      if (way === 'ours-interval') return ours(url, { intervalMs })
       const triggers = [nameMoved({ pollMs: 250 }), failover()]
       return ours(url, { intervalMs: false, require: 'writable', triggers })
     },
@@ -121,6 +131,16 @@ function openPool(url: string, lifetimeSeconds?: number): Pool {
 }
 
 const insert = 'insert into entry (n) values ($1) returning server'
+const mysqlInsert = 'insert into entry (n, server) values (?, @@bind_address) returning server'
+const question = 'select 1 as one'
+
+function throughAws(pool: AwsPool, insert: string): Contender {
+  return {
+    write: async (n) => (await pool.query(insert, [n]))[0]?.['server'] as string | undefined,
+    ask: () => pool.query(question, []),
+    end: () => pool.end(),
+  }
+}
 
 export const rivals: readonly Rival[] = [
   rival<Sql>({
@@ -132,6 +152,7 @@ export const rivals: readonly Rival[] = [
     flushing: (url, settings) => flushingPostgres(() => openSql(url), settings),
     write: async (sql, n) =>
       (await sql<{ server: string }[]>`insert into entry (n) values (${n}) returning server`)[0]?.server,
+    ask: (sql) => sql`select 1 as one`,
     close: (sql) => sql.end(farewell),
   }),
   rival<Pool>({
@@ -142,24 +163,27 @@ export const rivals: readonly Rival[] = [
     open: openPool,
     flushing: (url, settings) => flushingPool(() => openPool(url), settings),
     write: async (pool, n) => (await pool.query<{ server: string }>(insert, [n])).rows[0]?.server,
+    ask: (pool) => pool.query(question),
+    aws: (url, lifetimeSeconds) => throughAws(awsPgPool(url, { max: POOL, lifetimeSeconds }), insert),
     close: (pool) => pool.end(),
   }),
   rival<MysqlPool>({
-    name: 'mysql2',
+    name: 'mysql2/promise',
     engine: 'mariadb',
     pipelines: false,
     hasLifetime: false,
     open: (uri) => createPool({ uri, connectionLimit: POOL }),
     flushing: (uri, settings) => flushingMysql2(() => createPool({ uri, connectionLimit: POOL }), settings),
     async write(pool, n) {
-      const text = 'insert into entry (n, server) values (?, @@bind_address) returning server'
-      const [rows] = await pool.query<RowDataPacket[]>(text, [n])
+      const [rows] = await pool.query<RowDataPacket[]>(mysqlInsert, [n])
       return rows[0]?.['server']
     },
+    ask: (pool) => pool.query(question),
+    aws: (uri) => throughAws(awsMysqlPool(uri, POOL), mysqlInsert),
     close: (pool) => pool.end(),
   }),
   rival<PostgresJsDatabase & { readonly $client: Sql }>({
-    name: 'drizzle',
+    name: 'drizzle/postgres-js',
     engine: 'postgres',
     pipelines: true,
     hasLifetime: true,
@@ -175,10 +199,11 @@ export const rivals: readonly Rival[] = [
       const [row] = await db.insert(entry).values({ n }).returning({ server: entry.server })
       return row?.server ?? undefined
     },
+    ask: async (db) => db.execute(question),
     close: (db) => db.$client.end(farewell),
   }),
   rival<Pick<PrismaClient, '$queryRaw' | '$disconnect'>>({
-    name: 'prisma',
+    name: 'prisma/adapter-pg',
     engine: 'postgres',
     pipelines: false,
     hasLifetime: true,
@@ -188,6 +213,7 @@ export const rivals: readonly Rival[] = [
       const rows = await prisma.$queryRaw<{ server: string }[]>`insert into entry (n) values (${n}) returning server`
       return rows[0]?.server
     },
+    ask: (prisma) => prisma.$queryRaw`select 1 as one`,
     close: (prisma) => prisma.$disconnect(),
   }),
 ]

@@ -1,14 +1,24 @@
 import { type DatabaseServer, mariadbAvailable, startMariadb, startPostgres } from '@periodic-flush/testing'
-import { type Pair, pairs } from './contenders.ts'
+import type { BenchName, Note } from './record.ts'
 
-/** The pairs whose server can be had on this machine. */
-export function benchable(): readonly Pair[] {
-  if (mariadbAvailable()) return pairs
-  console.warn('Without MariaDB, which is not installed (Debian and Ubuntu: apt-get install mariadb-server)')
-  return pairs.filter(({ engine }) => engine !== 'mariadb')
+interface Client {
+  readonly name: string
+  readonly engine: 'postgres' | 'mariadb'
 }
 
-/** A server of its own for a pair. */
-export function startServer({ engine }: Pair): Promise<DatabaseServer> {
+/** Those whose server can be had on this machine, and a note for each of the others. */
+export function benchable<Some extends Client>(
+  bench: BenchName,
+  clients: readonly Some[],
+): readonly [clients: readonly Some[], notes: Note[]] {
+  if (mariadbAvailable()) return [clients, []]
+  const text = 'MariaDB is not installed (Debian and Ubuntu: apt-get install mariadb-server)'
+  const without = clients.filter(({ engine }) => engine === 'mariadb')
+  const notes = without.map(({ name: client }): Note => ({ bench, client, way: 'any', text }))
+  return [clients.filter(({ engine }) => engine !== 'mariadb'), notes]
+}
+
+/** A server of its own for a client. */
+export function startServer({ engine }: Client): Promise<DatabaseServer> {
   return engine === 'mariadb' ? startMariadb() : startPostgres()
 }
