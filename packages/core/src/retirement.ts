@@ -18,6 +18,12 @@ export interface RetirementListener {
 /** Whether another generation serves in its place, or it is the last: then unsent work has nowhere else to go. */
 export type Place = 'replaced' | 'last'
 
+/**
+ * What happens to stragglers. `'stay'` keeps them as long as the client that serves is connected to their server;
+ * `'keep'` for good.
+ */
+export type Verdict = 'stay' | 'keep' | 'cut'
+
 /** How a retirement stood at its deadline. */
 export type Outcome = Pick<FlushReport, 'drained' | 'cut' | 'stragglers'>
 
@@ -45,6 +51,8 @@ export class Retirement<Client> {
   readonly #settled = deferred<void>()
   #phase: 'draining' | 'closing' | 'gone' = 'draining'
   #tidying = false
+  /** The stragglers are kept, but not for good. */
+  #staying = false
   #closeTimer: Timer | undefined
 
   constructor(
@@ -90,7 +98,7 @@ export class Retirement<Client> {
    * Waits until the generation is gone, at the latest until the deadline; what is still running then is cut or kept as
    * `verdict` says.
    */
-  async settle(deadlineMs: number, hold: boolean, verdict: () => 'keep' | 'cut'): Promise<Outcome> {
+  async settle(deadlineMs: number, hold: boolean, verdict: () => Verdict): Promise<Outcome> {
     const deadline = deferred<void>()
     const timer = this.#clock.after(deadlineMs, hold, () => deadline.resolve())
     await Promise.race([this.#gone.promise, deadline.promise])
@@ -101,13 +109,20 @@ export class Retirement<Client> {
     }
     if (this.#phase === 'gone') return { drained: true, cut: 0, stragglers: [] }
     const stragglers = this.#generation.stragglers(this.#clock.now())
-    if (verdict() === 'keep') {
+    const decided = verdict()
+    if (decided !== 'cut') {
       this.#generation.kept = true
+      this.#staying = decided === 'stay'
       this.#settled.resolve()
       return { drained: false, cut: 0, stragglers }
     }
     this.#cut()
     return { drained: true, cut: stragglers.length, stragglers }
+  }
+
+  /** Another client serves: stragglers that stayed since theirs was connected to the same server are judged anew. */
+  reconsider(verdict: () => Verdict): void {
+    if (this.#staying && this.#phase === 'draining' && verdict() === 'cut') this.#cut()
   }
 
   #cut(): void {

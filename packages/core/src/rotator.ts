@@ -13,7 +13,7 @@ import { Generation, type Holder, type Lease } from './generation.ts'
 import { Hold } from './hold.ts'
 import type { ResolvedOptions } from './options.ts'
 import { Preparation } from './preparation.ts'
-import { type Place, Retirement } from './retirement.ts'
+import { type Place, Retirement, type Verdict } from './retirement.ts'
 import { Room } from './room.ts'
 import { type AcquireOptions, type Caller, Waiters } from './waiters.ts'
 
@@ -268,6 +268,7 @@ export class Rotator<Client> {
     const outcome = await retirement.settle(request.deadlineMs, turn.awaited, () =>
       this.#verdict(request, retirement, fresh),
     )
+    this.#reconsider(request, fresh)
     this.#vacate()
     return { ...report, ...outcome, durationMs: this.#clock.now() - started }
   }
@@ -329,11 +330,19 @@ export class Rotator<Client> {
   }
 
   /** What happens to the stragglers of a retirement whose deadline has come. */
-  #verdict(request: FlushRequest, retirement: Retirement<Client>, fresh: Generation<Client>): 'keep' | 'cut' {
+  #verdict(request: FlushRequest, retirement: Retirement<Client>, fresh: Generation<Client>): Verdict {
     if (request.onDeadline !== 'auto') return request.onDeadline
     const isGone = (peer: string): boolean => request.gone.includes(addressOf(peer))
     const { peers } = retirement
-    return request.abandoned || peers.some(isGone) || !shareServer(peers, fresh.peers) ? 'cut' : 'keep'
+    return request.abandoned || peers.some(isGone) || !shareServer(peers, fresh.peers) ? 'cut' : 'stay'
+  }
+
+  /** What earlier flushes kept while it was on the server of the client that served is judged by where that is now. */
+  #reconsider(request: FlushRequest, fresh: Generation<Client>): void {
+    if (request.onDeadline !== 'auto') return
+    for (const [generation, retirement] of this.#retirements) {
+      if (generation.number < fresh.number) retirement.reconsider(() => this.#verdict(request, retirement, fresh))
+    }
   }
 
   /** Waits until fewer generations drain than may at once; kept ones do not count. */
