@@ -1,6 +1,7 @@
 import { Stream } from 'node:stream'
-import type { Callable, Query } from './client.ts'
+import { type Callable, noop, type Query } from './client.ts'
 import { Cursor } from './cursor.ts'
+import { suspect } from './suspect.ts'
 
 /** The `notify` of the facade. */
 export type Notify = (channel: string, payload: unknown) => Promise<unknown>
@@ -14,8 +15,22 @@ export interface ScopedSql extends Callable {
   savepoint?: (...args: Args) => unknown
 }
 
+/** What is returned to a driver that must not go on. */
+const never = new Promise<never>(() => {})
+
+/** Whether an error says that its connection is gone, or is about to be. */
+export function tellsOfLoss(error: unknown): boolean {
+  const fatal = typeof error === 'object' && error !== null && 'severity' in error && error.severity === 'FATAL'
+  const said = suspect(error)
+  return fatal || said === 'lost' || said === 'shutdown'
+}
+
 /**
  * What the owner of one connection asks of it.
+ *
+ * Nothing is sent on a connection that is lost. postgres.js would: a statement, or the ROLLBACK of a transaction, that it
+ * writes to a socket that is gone throws where nobody catches, which ends the process, or leaves the connection unable to
+ * connect again.
  *
  * postgres.js would say CONNECTION_DESTROYED, or nothing at all, to whatever a cut finds there; and it runs `notify` of a
  * transaction beside it, on any connection of the same client, where one that retires has none.
@@ -26,11 +41,19 @@ export class Scope {
   /** What runs, and how to end it. */
   readonly #running = new Map<Query, (error: Error) => void>()
   #cut: Error | undefined
+  #lost = false
+  /** Rejects once the connection is lost. */
+  readonly #loss: Promise<never>
+  #lose: (error: Error) => void = noop
 
   /** @param failed is called with whatever fails, also if the owner catches that. */
   constructor(notify: Notify, failed: (error: unknown) => void) {
     this.#notify = notify
     this.#failed = failed
+    this.#loss = new Promise((_, reject) => {
+      this.#lose = reject
+    })
+    this.#loss.catch(noop)
   }
 
   /** Fails what runs and whatever is asked later: nothing more is sent. */
@@ -38,6 +61,13 @@ export class Scope {
     this.#cut = error
     for (const end of this.#running.values()) end(error)
     this.#running.clear()
+  }
+
+  /** The connection is lost: so is whatever is asked later. */
+  lose(error: Error): void {
+    this.#lost = true
+    this.#cut ??= error
+    this.#lose(error)
   }
 
   /** The same `sql`, with its statements watched and with our `notify`; in savepoints too. */
@@ -48,7 +78,7 @@ export class Scope {
       notify: this.#notify,
       unsafe: (text: string, ...rest: Args) => this.#watched(native.unsafe(text, ...rest)),
       file: (...args: Args) => this.#watched(native.file(...args)),
-      ...(savepoint && { savepoint: (...args: Args) => savepoint(...this.work(args)) }),
+      ...(savepoint && { savepoint: (...args: Args) => Promise.race([savepoint(...this.work(args)), this.#loss]) }),
     })
   }
 
@@ -57,8 +87,16 @@ export class Scope {
     const work = args.at(-1)
     if (typeof work !== 'function') return args
     const scoped = async (native: ScopedSql): Promise<unknown> => {
-      const done: unknown = work(this.of(native))
-      const result = await (Array.isArray(done) ? Promise.all(done) : done)
+      let result: unknown
+      try {
+        const done: unknown = work(this.of(native))
+        result = await (Array.isArray(done) ? Promise.all(done) : done)
+      } catch (error) {
+        // postgres.js rejects the transaction when it hears of the connection's end.
+        if (this.#lost) return never
+        throw error
+      }
+      if (this.#lost) return never
       // It may have caught the error of a statement that was never sent: what is left must not be committed.
       if (this.#cut !== undefined) throw this.#cut
       return result
@@ -85,6 +123,7 @@ export class Scope {
     }
     query.reject = (error) => {
       this.#running.delete(query)
+      if (tellsOfLoss(error)) this.lose(error as Error)
       this.#failed(error)
       reject(error)
     }
