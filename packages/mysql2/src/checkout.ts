@@ -19,7 +19,10 @@ export class Checkout implements Holder {
   /** Takes a connection of the leased pool; the lease ends when it is back. */
   start(lease: Lease<unknown>, pool: OpenedPool): void {
     pool.borrow(
-      () => lease.release(),
+      (lost) => {
+        lease.release()
+        if (lost !== undefined) this.#tell(lost)
+      },
       (error, connection) => {
         this.#connection = connection
         this.settle(error, connection)
@@ -36,6 +39,10 @@ export class Checkout implements Holder {
   cut(error: PeriodicFlushError): void {
     this.settle(error)
     if (this.#connection !== undefined) cutConnection(this.#connection, error)
+    this.#tell(error)
+  }
+
+  #tell(error: unknown): void {
     if (this.command !== undefined && this.command.listenerCount('error') > 0) this.command.emit('error', error)
   }
 }
