@@ -10,6 +10,7 @@ const slow = [
   'demo/page',
   'security/credentials',
   'security/tls',
+  'chaos/chaos',
 ]
 
 const rank = ({ moduleId }: TestSpecification): number => {

@@ -36,13 +36,19 @@ export function merged(a: FlushRequest, b: FlushRequest): FlushRequest {
   }
 }
 
+/**
+ * What happens to stragglers. `'stay'` keeps them as long as the client that serves is connected to their server;
+ * `'keep'` for good.
+ */
+export type Verdict = 'stay' | 'keep' | 'cut'
+
 /** What a request does at its deadline with stragglers at `peers`, when the fresh client is connected to `freshPeers`. */
 export function verdictOf(
   { onDeadline, abandoned, gone }: FlushRequest,
   peers: readonly string[],
   freshPeers: readonly string[],
-): 'keep' | 'cut' {
+): Verdict {
   if (onDeadline !== 'auto') return onDeadline
   const isGone = (peer: string): boolean => gone.includes(addressOf(peer))
-  return abandoned || peers.some(isGone) || !shareServer(peers, freshPeers) ? 'cut' : 'keep'
+  return abandoned || peers.some(isGone) || !shareServer(peers, freshPeers) ? 'cut' : 'stay'
 }

@@ -6,6 +6,7 @@ import { Ending } from './ending.ts'
 import { cutError } from './errors.ts'
 import type { Events, FailedStep } from './events.ts'
 import type { FlushReport } from './flush-report.ts'
+import type { Verdict } from './flush-request.ts'
 import type { Generation } from './generation.ts'
 import type { ResolvedOptions } from './options.ts'
 
@@ -48,6 +49,8 @@ export class Retirement<Client> {
   #phase: 'draining' | 'closing' | 'gone' = 'draining'
   #tidying = false
   #ending: Ending<Client> | undefined
+  /** The stragglers are kept, but not for good. */
+  #staying = false
 
   constructor(
     generation: Generation<Client>,
@@ -91,7 +94,7 @@ export class Retirement<Client> {
    * Waits until the generation is gone, at the latest until the deadline; what is still running then is cut or kept as
    * `verdict` says.
    */
-  async settle(deadlineMs: number, hold: boolean, verdict: () => 'keep' | 'cut'): Promise<Outcome> {
+  async settle(deadlineMs: number, hold: boolean, verdict: () => Verdict): Promise<Outcome> {
     const deadline = deferred<void>()
     const timer = this.#clock.after(deadlineMs, hold, () => deadline.resolve())
     await Promise.race([this.#gone.promise, deadline.promise])
@@ -102,13 +105,20 @@ export class Retirement<Client> {
     }
     if (this.#phase === 'gone') return { drained: true, cut: 0, stragglers: [] }
     const stragglers = this.#generation.stragglers(this.#clock.now())
-    if (verdict() === 'keep') {
+    const decided = verdict()
+    if (decided !== 'cut') {
       this.#generation.kept = true
+      this.#staying = decided === 'stay'
       this.#settled.resolve()
       return { drained: false, cut: 0, stragglers }
     }
     this.#cut()
     return { drained: true, cut: stragglers.length, stragglers }
+  }
+
+  /** Another client serves: stragglers that stayed since theirs was connected to the same server are judged anew. */
+  reconsider(verdict: () => Verdict): void {
+    if (this.#staying && this.#phase === 'draining' && verdict() === 'cut') this.#cut()
   }
 
   #cut(): void {

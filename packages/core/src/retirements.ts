@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts'
 import type { Driver } from './driver.ts'
 import type { Events } from './events.ts'
+import { type FlushRequest, verdictOf } from './flush-request.ts'
 import type { Generation } from './generation.ts'
 import type { ResolvedOptions } from './options.ts'
 import { type Place, Retirement } from './retirement.ts'
@@ -65,6 +66,14 @@ export class Retirements<Client> {
       const crowded = draining.some(([, { peers }]) => crowds(peers))
       if (draining.length < DRAINING_AT_ONCE && !crowded) return
       await Promise.race(draining.map(([, retirement]) => retirement.settled))
+    }
+  }
+
+  /** What earlier flushes kept while it was on the server of the client that served is judged by where that is now. */
+  reconsider(request: FlushRequest, fresh: Generation<Client>): void {
+    if (request.onDeadline !== 'auto') return
+    for (const [{ number }, retirement] of this.#all) {
+      if (number < fresh.number) retirement.reconsider(() => verdictOf(request, retirement.peers, fresh.peers))
     }
   }
 

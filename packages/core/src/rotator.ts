@@ -244,6 +244,7 @@ export class Rotator<Client> {
     const outcome = await retirement.settle(request.deadlineMs, turn.awaited, () =>
       verdictOf(request, retirement.peers, fresh.peers),
     )
+    this.#retirements.reconsider(request, fresh)
     this.#vacate()
     return { ...report, ...outcome, durationMs: this.#clock.now() - turn.askedAt }
   }

@@ -220,6 +220,25 @@ describe('at the deadline', () => {
     expect(transcript.at(-1)).toBe('cut 1')
   })
 
+  test.each([
+    ['kept since its server was the same is cut once a later fresh client talks to another', {}, 1],
+    ['kept since that was asked for stays', { onDeadline: 'keep' } as const, 0],
+  ])('what was %s', async (_, options, errors) => {
+    const { flusher, clock, driver, transcript } = setUp({ deadlineMs: 1_000 })
+    const straggler = holder()
+    occupy(await flusher.acquire(straggler), 1)
+    const kept = flusher.flush(options)
+    await settled()
+    await clock.advance(1_000)
+    await expect(kept).resolves.toMatchObject({ drained: false })
+    await flusher.flush()
+    expect(straggler.errors).toEqual([])
+    driver.peers_ = ['10.0.0.2:5432']
+    await flusher.flush()
+    expect(straggler.errors).toHaveLength(errors)
+    expect(transcript.includes('cut 1')).toBe(errors > 0)
+  })
+
   test('a client that does not close is cut', async () => {
     const { flusher, clock, driver, transcript } = setUp({ deadlineMs: 1_000 })
     ;(await flusher.acquire(holder())).release()

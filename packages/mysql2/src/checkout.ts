@@ -19,7 +19,10 @@ export class Checkout implements Holder {
   /** Takes a connection of the leased pool; the lease ends when it is back. */
   start(lease: Lease<unknown>, pool: OpenedPool): void {
     pool.borrow(
-      () => lease.release(),
+      (lost) => {
+        lease.release()
+        if (lost !== undefined) this.#tell(lost)
+      },
       (error, connection) => {
         this.#connection = connection
         this.settle(error, connection)
@@ -40,8 +43,19 @@ export class Checkout implements Holder {
     this.callback = undefined
     if (this.#connection !== undefined) cutConnection(this.#connection, error)
     if (!heard) return
-    if (callback !== undefined) callback(error)
-    else command?.emit('error', error)
+    if (callback === undefined) {
+      this.#tell(error)
+    } else {
+      this.command = undefined
+      callback(error)
+    }
+  }
+
+  /** At most once. */
+  #tell(error: unknown): void {
+    const { command } = this
+    this.command = undefined
+    if (command !== undefined && command.listenerCount('error') > 0) command.emit('error', error)
   }
 }
 

@@ -24,6 +24,8 @@ export interface Packet {
 export interface Connection extends EventEmitter {
   readonly config: { gracefulEnd?: boolean }
   readonly stream: Duplex
+  /** Null once it has left its pool. */
+  readonly _pool?: unknown
   release(): void
   end(): void
   readonly clientEncoding?: string

@@ -7,11 +7,14 @@ export type Forward = (event: 'connection' | 'acquire' | 'release', connection: 
 /** Hears of whatever fails on a connection, whoever hears of it besides. */
 export type Failed = (error: unknown) => void
 
+/** A borrowed connection is back, or lost; then with the error that says so. */
+type Over = (lost?: Error) => void
+
 /** How one connection stands. */
 interface Standing {
   state: 'idle' | 'busy' | 'lost'
   /** What to call when it is back or lost, while somebody has borrowed it. */
-  over: (() => void) | undefined
+  over: Over | undefined
 }
 
 /** One pool with its sockets, and how each of its connections stands. */
@@ -50,7 +53,7 @@ export class OpenedPool {
   }
 
   /** Borrows a connection; `over` is called once it is back or lost, or none was to be had. */
-  borrow(over: () => void, callback: Connected): void {
+  borrow(over: Over, callback: Connected): void {
     this.native.getConnection((error, connection) => {
       const standing = connection && this.#connections.get(connection)
       if (standing?.state === 'busy') standing.over = over
@@ -108,7 +111,11 @@ export class OpenedPool {
   /** Says farewell, as `destroy()` does not: the server would log an aborted connection at each flush. */
   async #end(connection: Connection): Promise<void> {
     const standing = this.#connections.get(connection)
-    if (standing !== undefined) standing.state = 'lost'
+    if (standing !== undefined) {
+      standing.state = 'lost'
+      // It idles, whether or not whoever had it has been told by now.
+      giveBack(standing)
+    }
     const closed = new Promise<void>((resolve) => connection.stream.once('close', () => resolve()))
     connection.config.gracefulEnd = true
     connection.end()
@@ -127,7 +134,7 @@ export class OpenedPool {
     const lose = () => {
       standing.state = 'lost'
       this.#connections.delete(connection)
-      giveBack(standing)
+      giveBack(standing, connectionLost())
     }
     connection.once('end', lose)
     // Also so that an error with nobody left to hear it does not end the process.
@@ -173,14 +180,21 @@ export class OpenedPool {
     native.releaseConnection = (connection) => {
       release.call(native, connection)
       const standing = this.#connections.get(connection)
-      if (standing !== undefined) giveBack(standing)
+      // One that has left the pool is lost: its own error comes later, if at all.
+      if (standing !== undefined) giveBack(standing, connection._pool === null ? connectionLost() : undefined)
     }
   }
 }
 
+/** In mysql2's words. */
+function connectionLost(): Error {
+  const message = 'Connection lost: The server closed the connection.'
+  return Object.assign(new Error(message), { fatal: true, code: 'PROTOCOL_CONNECTION_LOST' })
+}
+
 /** Nobody has borrowed it any more. */
-function giveBack(standing: Standing): void {
+function giveBack(standing: Standing, lost?: Error): void {
   const { over } = standing
   standing.over = undefined
-  over?.()
+  over?.(lost)
 }

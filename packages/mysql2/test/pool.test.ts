@@ -165,6 +165,23 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
     expect(pool.$flusher.stats().leases).toBe(0)
   })
 
+  test('tells a stream that its connection is lost', async () => {
+    const pool = on.callback()
+    const stream = pool.query('select sleep(60)').stream()
+    const failed = called((done) => stream.on('error', done))
+    await eventually(
+      () => on.pair.serving.backends(),
+      (backends) => backends.some(({ query }) => query.includes('sleep(60)')),
+    )
+    await Promise.all([
+      expect(failed).rejects.toMatchObject({
+        code: expect.stringMatching(/ER_CONNECTION_KILLED|PROTOCOL_CONNECTION_LOST/),
+      }),
+      on.pair.serving.killBackends(),
+    ])
+    expect(pool.$flusher.stats().leases).toBe(0)
+  })
+
   test('runs what people set sessions up with before a connection is used, on every generation', async () => {
     for (const pool of [on.promise(), on.callback()]) {
       let count = 0

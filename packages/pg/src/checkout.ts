@@ -1,7 +1,7 @@
 import type { Flusher, Lease, LeaseKind } from '@periodic-flush/core'
 import type { Pool, PoolClient } from 'pg'
 import type { Settle } from './pooled-query.ts'
-import { isSubmittable, refuse } from './submittable.ts'
+import { hearLoss, isSubmittable, refuse } from './submittable.ts'
 import type { Use } from './turns.ts'
 
 export type Release = (destroy?: Error | boolean) => void
@@ -45,8 +45,11 @@ export class Checkout implements Use {
         return this.#connected(error, undefined, nothing)
       }
       this.#client = client
-      const giveBack = client.release
+      const { query, release: giveBack } = client
+      client.query = heard(query.bind(client))
       client.release = (destroy) => {
+        // Its class's own.
+        Reflect.deleteProperty(client, 'query')
         // Throws if it was released before.
         giveBack(destroy)
         this.#client = undefined
@@ -67,6 +70,14 @@ export class Checkout implements Use {
     client.connection.stream.destroy(error)
     client.query = refusing(error)
   }
+}
+
+/** The `query` of a client, with the cursors that it gets made to hear of everything. */
+function heard(query: PoolClient['query']): PoolClient['query'] {
+  return ((config: unknown, ...rest: unknown[]): unknown => {
+    if (isSubmittable(config)) hearLoss(config)
+    return Reflect.apply(query, undefined, [config, ...rest])
+  }) as PoolClient['query']
 }
 
 /** The `query` of a client that was cut: rejects, in whatever form it is asked. */

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Endpoint, obeys, type Rule, verifyValue } from '@periodic-flush/core'
@@ -17,8 +18,8 @@ export interface PgPool {
 
 /** A client that such a pool hands out. */
 export interface PgPoolClient {
-  /** Missing in pg-native. It tells of every error that the server sends, whoever asked. */
-  readonly connection?: { on(event: 'errorMessage', listener: (error: unknown) => void): unknown }
+  /** Missing in pg-native. It tells of every error that the server sends, whoever asked, and of its end. */
+  readonly connection?: EventEmitter
   release(destroy?: boolean): void
   on(event: 'end' | 'error', listener: (error?: unknown) => void): unknown
 }
@@ -85,6 +86,7 @@ export class OwnedPool {
     pool.on('connect', (client) => {
       client.on('error', failed)
       client.connection?.on('errorMessage', failed)
+      if (client.connection !== undefined) closeCursorsAtEnd(client.connection)
     })
   }
 
@@ -170,4 +172,17 @@ export class OwnedPool {
     const { host, port } = new Client({ ...this.told, stream: new Socket() })
     return host.startsWith('/') ? [] : [{ host, port }]
   }
+}
+
+/**
+ * A cursor that is closed, as each is that fails, waits until its connection is ready for the next query: once that has
+ * ended, for ever, and a stream or a generator on the cursor with it. It is told at once.
+ */
+function closeCursorsAtEnd(connection: EventEmitter): void {
+  connection.once('end', () => {
+    for (const waiting of connection.rawListeners('readyForQuery')) if ('listener' in waiting) waiting()
+    connection.on('newListener', (event: string | symbol, waiting: () => void) => {
+      if (event === 'readyForQuery') process.nextTick(waiting)
+    })
+  })
 }

@@ -33,6 +33,19 @@ export function atEndOf(query: Submittable, ended: (error?: Error) => void): voi
   }
 }
 
+/**
+ * Lets a cursor hear that its connection is lost after its last row, before the server has confirmed its end: it counts
+ * itself as done by then, would not pass the error on, and whoever reads would wait for ever.
+ */
+export function hearLoss(query: Submittable): void {
+  const { handleError } = query
+  const cursor = Reflect.get(query, 'cursor') ?? query
+  query.handleError = function (error, connection) {
+    if (Reflect.get(cursor, 'state') === 'done') Reflect.set(cursor, 'state', 'busy')
+    return handleError?.call(this, error, connection)
+  }
+}
+
 /** Tells a query that it will not be sent, as pg does: later, and through the query itself. */
 export function refuse(query: Submittable, error: Error | undefined, settle: Settle | undefined): void {
   process.nextTick(() => {

@@ -1,7 +1,7 @@
 import { type Generated, Kysely, PostgresDialect, sql } from 'kysely'
 import Cursor from 'pg-cursor'
 import { expect, test } from 'vitest'
-import { stage, until } from './stage.ts'
+import { reasonOf, stage, until } from './stage.ts'
 
 const on = stage()
 
@@ -136,3 +136,12 @@ test.each(['cancel query', 'kill session'] as const)(
     await db.destroy()
   },
 )
+
+test('a stream of Kysely whose connection is cut ends with the error that says so', async () => {
+  const pool = on.flushing()
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool, cursor: Cursor }) })
+  const rows = db.selectFrom('entry').select('name').stream(1)
+  await rows.next()
+  await pool.$flush({ deadlineMs: 0, onDeadline: 'cut' })
+  expect(await reasonOf(rows.next())).toMatchObject({ code: 'CUT' })
+})

@@ -89,4 +89,25 @@ describe('a stream', () => {
     expect(await ended).toBeNull()
     expect(pool.$flusher.stats().leases).toBe(0)
   })
+
+  test.each(['is cut', 'is lost'])(
+    'ends with an error when its connection %s, also while it is being closed',
+    async (how) => {
+      // What was cut before may execute its statement still.
+      await on.server.killBackends()
+      const pool = on.flushing({ max: 2 })
+      const ask = () => pool.query(new QueryStream('select pg_sleep(61), n from generate_series(1, 9) as n'))
+      const [read, closed] = [ask(), ask()]
+      const failed = reasonOf(read.toArray())
+      const gone = new Promise((resolve) => closed.once('close', resolve))
+      // Nobody hears of it: it was closed.
+      closed.on('error', () => {}).resume()
+      await until(async () => (await on.server.backends()).filter(({ state }) => state === 'active').length === 2)
+      closed.destroy()
+      const ends = how === 'is cut' ? pool.$flush({ deadlineMs: 0, onDeadline: 'cut' }) : on.server.killBackends()
+      expect(await failed).toMatchObject({ code: how === 'is cut' ? 'CUT' : '57P01' })
+      await Promise.all([ends, gone])
+      await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
+    },
+  )
 })

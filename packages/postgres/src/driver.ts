@@ -2,8 +2,7 @@ import type { Driver } from '@periodic-flush/core'
 import { type Client, noop, type Reserved } from './client.ts'
 import { Opened, openedOf, remember } from './opened.ts'
 import { reserve } from './reserve.ts'
-
-const LOST = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
+import { suspect } from './suspect.ts'
 
 // What is asked here passes through the user's own transforms, which may rename each column and change each value: so it
 // is told by the number of rows, or taken raw.
@@ -87,21 +86,6 @@ async function withAbort<T>(client: Client, signal: AbortSignal, work: PromiseLi
   } finally {
     signal.removeEventListener('abort', abort)
   }
-}
-
-/** What an error says about the server. */
-function suspect(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error) || typeof error.code !== 'string') {
-    return undefined
-  }
-  const { code } = error
-  if (code === '25006') return 'read-only'
-  if (code === '57P01' || code === '57P02' || code === '57P03') return 'shutdown'
-  // CONNECTION_ENDED is what the owner's own end() leads to.
-  if (code === 'CONNECTION_CLOSED' || code === 'CONNECT_TIMEOUT' || LOST.has(code) || /^08...$/.test(code)) {
-    return 'lost'
-  }
-  return undefined
 }
 
 /** One after the other: each handshake blocks the thread for a millisecond. */

@@ -1,6 +1,7 @@
 import { Stream } from 'node:stream'
 import type { Callable, Query } from './client.ts'
 import { Cursor } from './cursor.ts'
+import { suspect } from './suspect.ts'
 
 /** The `notify` of the facade. */
 export type Notify = (channel: string, payload: unknown) => Promise<unknown>
@@ -14,8 +15,21 @@ export interface ScopedSql extends Callable {
   savepoint?: (...args: Args) => unknown
 }
 
+/** Whether an error says that its connection is gone, or is about to be. */
+export function tellsOfLoss(error: unknown): boolean {
+  // A server's own error of class 08 may be about a connection that the server has made to another one.
+  if (typeof error === 'object' && error !== null && 'severity' in error) {
+    return error.severity === 'FATAL' || error.severity === 'PANIC'
+  }
+  return suspect(error) === 'lost'
+}
+
 /**
  * What the owner of one connection asks of it.
+ *
+ * Nothing is sent on a connection that is lost. postgres.js would: a statement, or the ROLLBACK of a transaction, that it
+ * writes to a socket that is gone throws where nobody catches, which ends the process, or leaves the connection unable to
+ * connect again.
  *
  * postgres.js would say CONNECTION_DESTROYED, or nothing at all, to whatever a cut finds there; and it runs `notify` of a
  * transaction beside it, on any connection of the same client, where one that retires has none.
@@ -23,9 +37,12 @@ export interface ScopedSql extends Callable {
 export class Scope {
   readonly #notify: Notify
   readonly #failed: (error: unknown) => void
-  /** What runs, statements and savepoints, and how to end it. */
-  readonly #running = new Map<object, (error: Error) => void>()
-  #cut: Error | undefined
+  /** What runs, and how to end it. */
+  readonly #running = new Map<Query, (error: Error) => void>()
+  /** How to end the savepoints that are open. */
+  readonly #savepoints = new Set<(error: Error) => void>()
+  /** Why nothing more is sent. */
+  #over: Error | undefined
 
   /** @param failed is called with whatever fails, also if the owner catches that. */
   constructor(notify: Notify, failed: (error: unknown) => void) {
@@ -35,9 +52,17 @@ export class Scope {
 
   /** Fails what runs and whatever is asked later: nothing more is sent. */
   cut(error: Error): void {
-    this.#cut = error
+    this.#over ??= error
     for (const end of this.#running.values()) end(error)
     this.#running.clear()
+    this.lose(error)
+  }
+
+  /** The connection is lost: so are its savepoints, and whatever is asked later. postgres.js tells what runs. */
+  lose(error: Error): void {
+    this.#over ??= error
+    for (const end of this.#savepoints) end(error)
+    this.#savepoints.clear()
   }
 
   /** The same `sql`, with its statements watched and with our `notify`; in savepoints too. */
@@ -61,21 +86,19 @@ export class Scope {
         const done: unknown = work(this.of(native))
         return await (Array.isArray(done) ? Promise.all(done) : done)
       } finally {
-        // It never comes back to postgres.js after a cut, which would write COMMIT or ROLLBACK to a socket that is gone, and
-        // throw where nobody catches.
-        if (this.#cut !== undefined) await new Promise(() => {})
+        // It never comes back to postgres.js, which would write COMMIT or ROLLBACK to a socket that is gone.
+        if (this.#over !== undefined) await new Promise(() => {})
       }
     }
     return [...args.slice(0, -1), scoped]
   }
 
   #savepoint(savepoint: (...args: Args) => unknown, args: Args): Promise<unknown> {
-    if (this.#cut !== undefined) return Promise.reject(this.#cut)
+    if (this.#over !== undefined) return Promise.reject(this.#over)
     return new Promise((resolve, reject) => {
-      const key = {}
-      this.#running.set(key, reject)
+      this.#savepoints.add(reject)
       const ended = (settle: (outcome: unknown) => void) => (outcome: unknown) => {
-        this.#running.delete(key)
+        this.#savepoints.delete(reject)
         settle(outcome)
       }
       Promise.resolve(savepoint(...this.work(args))).then(ended(resolve), ended(reject))
@@ -91,7 +114,7 @@ export class Scope {
   }
 
   #run(query: Query, run: () => unknown): unknown {
-    if (this.#cut !== undefined) return query.reject(this.#cut)
+    if (this.#over !== undefined) return query.reject(this.#over)
     const { resolve, reject } = query
     this.#running.set(query, this.#failing(query))
     query.resolve = (value) => {
@@ -101,6 +124,7 @@ export class Scope {
     }
     query.reject = (error) => {
       this.#running.delete(query)
+      if (tellsOfLoss(error)) this.lose(error as Error)
       this.#failed(error)
       reject(error)
     }
@@ -114,7 +138,7 @@ export class Scope {
     const cursor = new Cursor(
       query,
       (rows) => give?.(rows),
-      () => this.#cut === undefined,
+      () => this.#over === undefined,
     )
     // Its iterator sets it at each step, postgres.js calls it.
     Object.defineProperty(query, 'cursorFn', {

@@ -2,7 +2,7 @@ import type { Flusher, Holder, Lease, LeaseKind } from '@periodic-flush/core'
 import { type Client, noop, type Query, type Reserved } from './client.ts'
 import { type Opened, openedOf } from './opened.ts'
 import { reserve } from './reserve.ts'
-import { type Notify, Scope } from './scope.ts'
+import { type Notify, Scope, tellsOfLoss } from './scope.ts'
 
 /** Work that holds one connection; until it has one, it may move to a fresh client. */
 abstract class Session<Result> implements Holder {
@@ -91,6 +91,8 @@ export class Transaction extends Session<unknown> {
     ended.then(
       (value) => this.#settle(lease, () => this.resolve(value)),
       (error: unknown) => {
+        // Its work may go on.
+        if (tellsOfLoss(error)) this.scope.lose(error as Error)
         this.flusher.failed(client, error)
         this.#settle(lease, () => this.reject(error))
       },

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
+import { gate, type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import postgres, { type ReservedSql, type TransactionSql } from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { withPeriodicFlush } from '../src/index.ts'
@@ -44,6 +44,11 @@ const sleeping = (text: string) =>
   )
 
 type Scoped = TransactionSql | ReservedSql
+type Sql = TransactionSql
+type Flushing = ReturnType<typeof flushing>
+
+const until = (condition: () => boolean) =>
+  vi.waitFor(() => expect(condition()).toBe(true), { timeout: 30_000, interval: 5 })
 
 /** Each of these gets a scope, in the way of its kind; resolves once `work` has. */
 const scopes: [string, (work: (tx: Scoped) => Promise<unknown>) => Promise<unknown>][] = [
@@ -181,6 +186,21 @@ describe.each(scopes)('in %s', (_, scope) => {
   })
 })
 
+test('an error of the server about a connection of its own is no loss: the transaction ends, and its connection serves on', async () => {
+  const raise = "do $$ begin raise exception 'unreachable' using errcode = '08001'; end $$"
+  const pid = (tx: TransactionSql) => tx`select pg_backend_pid() as pid`
+  let before: unknown
+  const failing = sql.begin(async (tx) => {
+    before = (await pid(tx))[0]
+    await tx.savepoint((inner) => inner.unsafe(raise)).catch(() => {})
+    await tx`insert into entry values (1)`
+    await tx.unsafe(raise)
+  })
+  expect(await codeOf(failing)).toBe('08001')
+  expect((await sql.begin(pid))[0]).toEqual(before)
+  expect(await sql`select n from entry`).toHaveLength(0)
+})
+
 test('in a transaction, a cancelled statement and a failed one say what they say natively', async () => {
   const cancelled = sql.begin(async (tx) => {
     const query = tx`select pg_sleep(62)`.execute()
@@ -192,4 +212,38 @@ test('in a transaction, a cancelled statement and a failed one say what they say
   expect(await codeOf(sql.begin((tx) => tx`select 1 / 0`))).toBe('22012')
   expect(await codeOf(sql.begin((tx) => [tx`select 1`, tx`select 1 / 0`]))).toBe('22012')
   expect(await sql.begin((tx) => [tx`select 1 as a`, tx`select 2 as a`])).toEqual([[{ a: 1 }], [{ a: 2 }]])
+})
+
+describe.each([
+  ['a transaction', (sql: Flushing, work: (tx: Sql) => Promise<unknown>) => sql.begin(work)],
+  ['a savepoint', (sql: Flushing, work: (tx: Sql) => Promise<unknown>) => sql.begin((tx) => tx.savepoint(work))],
+])('in %s whose connection is lost', (_, scope) => {
+  test.each<[string, (tx: Sql, lost: () => Promise<void>) => Promise<unknown>]>([
+    ['while a statement runs', (tx, lost) => Promise.all([tx`select pg_sleep(60)`, lost()])],
+    ['before a statement that fails', (tx, lost) => Promise.all([lost(), tx`select 1 / 0`])],
+    ['before the next statement', (tx, lost) => lost().then(() => tx`select 1`)],
+    ['before its owner gives up', (_, lost) => lost().then(() => Promise.reject(new Error('given up')))],
+    ['before its end', (_, lost) => lost()],
+  ])('%s: it fails, nothing is sent any more, and the client goes on', async (_, work) => {
+    await using entrance = await gate(server)
+    const { host, port } = entrance
+    const { user, password, database } = server
+    const client = withPeriodicFlush(
+      () => postgres({ host, port, user, password, database, max: 1, backoff: false, connect_timeout: 60 }),
+      { intervalMs: false },
+    )
+    const lost = async (): Promise<void> => {
+      await entrance.reset()
+      await until(() => entrance.connections === 0)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    try {
+      const failed = scope(client, (tx) => work(tx, lost))
+      await expect(failed).rejects.toMatchObject({ code: expect.stringMatching(/ECONNRESET|CONNECTION_CLOSED/) })
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(await client`select 1 as a`).toEqual([{ a: 1 }])
+    } finally {
+      await client.$flusher.close({ deadlineMs: 0 })
+    }
+  })
 })

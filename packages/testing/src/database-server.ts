@@ -51,6 +51,7 @@ export interface DatabaseServer extends Endpoint, AsyncDisposable {
   readOnly(on: boolean): Promise<void>
   freeze(): Promise<void>
   thaw(): Promise<void>
+  restart(): Promise<void>
   stop(): Promise<void>
 }
 

@@ -61,7 +61,7 @@ export class MariadbServer implements DatabaseServer {
     return this.#process.pid
   }
 
-  /** `running`, `frozen` by `freeze`, or `stopped`, by `stop` or in any other way. */
+  /** `running`, `frozen` by `freeze`, or `stopped`, by `stop`, while it restarts, or in any other way. */
   get state(): 'running' | 'frozen' | 'stopped' {
     return this.#process.state
   }
@@ -134,6 +134,15 @@ export class MariadbServer implements DatabaseServer {
   /** Lets a frozen server go on where it stood; it answers what it was asked meanwhile. */
   async thaw(): Promise<void> {
     this.#process.thaw()
+  }
+
+  /**
+   * Shuts the server down, frozen or not, and starts it again where it was, with all its data: clients lose their connections,
+   * and ECONNREFUSED meanwhile. Resolves once it accepts connections. It counts as stopped until then, and calls meanwhile
+   * share the one restart. If it does not start again it rejects with `START_FAILED`, and nothing is left of it.
+   */
+  async restart(): Promise<void> {
+    await this.#process.restart()
   }
 
   /**

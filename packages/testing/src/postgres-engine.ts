@@ -71,7 +71,8 @@ export function standbyEngine(auth: Authentication, primary: Endpoint): Engine {
   }
   return {
     ...engine,
-    readyLine: 'database system is ready to accept read-only connections',
+    // A restart may find it promoted: then it does not say "read-only".
+    readyLine: 'database system is ready to accept',
     async prepare(directory, listening) {
       await engine.prepare(directory, listening)
       const lines = Object.entries(following).map(([key, value]) => `${key} = '${value}'\n`)

@@ -1,4 +1,4 @@
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
@@ -17,65 +17,64 @@ export interface ServerProcessOptions extends Listening {
 const startTimeoutMs = 60_000
 const keptLogLines = 20
 
+/** A process that accepts connections, and its last log lines, which go on being kept. */
+interface Launched {
+  readonly child: ChildProcess
+  readonly log: readonly string[]
+}
+
 /** The process of a server with a data directory of its own: whether it runs, and all that is done to it by signals. */
 export class ServerProcess {
-  readonly pid: number
   /** What it is called in errors. */
   readonly label: string
   readonly #engine: Engine
-  readonly #child: ChildProcess
-  readonly #tree: ProcessTree
-  readonly #log: readonly string[]
-  /** Resolves when the server has ended, whoever ended it, and its data directory is gone. */
-  readonly #gone: Promise<void>
+  readonly #options: ServerProcessOptions
+  readonly #directory: string
+  #child: ChildProcess
+  #tree: ProcessTree
+  #log: readonly string[]
+  /** Resolves when the process has ended, whoever ended it, and unless it restarts its data directory is gone. */
+  #gone: Promise<void>
   #state: 'running' | 'frozen' | 'ended' = 'running'
+  #restarting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
 
-  private constructor(engine: Engine, label: string, child: ChildProcess, directory: string, log: readonly string[]) {
-    if (child.pid === undefined) throw new TypeError('Expected a running process to have an id')
-    this.pid = child.pid
+  private constructor(engine: Engine, options: ServerProcessOptions, directory: string, launched: Launched) {
     this.#engine = engine
-    this.label = label
-    this.#child = child
-    this.#tree = new ProcessTree(child.pid)
-    this.#log = log
-    this.#gone = exit(child).then(async () => {
-      this.#state = 'ended'
-      await remove(directory)
-    })
-    // Whoever stops the server hears of a failure; when nobody does, the watchdog still removes the directory.
-    this.#gone.catch(() => undefined)
+    this.#options = options
+    this.#directory = directory
+    const { host, port, name } = options
+    const address = `${host}:${port}`
+    this.label = name === address ? `${engine.name} at ${address}` : `${engine.name} "${name}" at ${address}`
+    this.#child = launched.child
+    this.#tree = new ProcessTree(idOf(launched.child))
+    this.#log = launched.log
+    this.#gone = this.#untilGone(launched.child)
   }
 
   /** Starts a server; resolves when it accepts connections. */
   static async start(engine: Engine, options: ServerProcessOptions): Promise<ServerProcess> {
     const [scratch, source] = await Promise.all([openScratch(), template(engine)])
     const directory = await scratch.makeDirectory('server-')
-    const data = join(directory, 'data')
+    const data = dataIn(directory)
     try {
       await scratch.run('cp', ['-R', source, data])
       await engine.prepare(data, options)
-      const { file, args } = await engine.command(data, options)
-      const child = scratch.spawn(
-        file,
-        args,
-        { detached: true, stdio: ['ignore', 'ignore', 'pipe'] },
-        engine.shutdowns[0].signal,
-      )
-      const log = await ready(child, engine, options)
-      const { host, port, name } = options
-      const address = `${host}:${port}`
-      const label = name === address ? `${engine.name} at ${address}` : `${engine.name} "${name}" at ${address}`
-      return new ServerProcess(engine, label, child, directory, log)
+      return new ServerProcess(engine, options, directory, await launch(engine, options, directory))
     } catch (error) {
       await remove(directory)
       throw error
     }
   }
 
-  /** `running`, `frozen` by `freeze`, or `stopped`, by `stop` or in any other way. */
+  get pid(): number {
+    return idOf(this.#child)
+  }
+
+  /** `running`, `frozen` by `freeze`, or `stopped`, by `stop`, while it restarts, or in any other way. */
   get state(): 'running' | 'frozen' | 'stopped' {
-    return this.#stopping !== undefined || this.#state === 'ended' ? 'stopped' : this.#state
+    const stopped = this.#stopping !== undefined || this.#restarting !== undefined
+    return stopped || this.#state === 'ended' ? 'stopped' : this.#state
   }
 
   /** Throws unless it can be asked something now. */
@@ -97,13 +96,45 @@ export class ServerProcess {
     this.#thaw()
   }
 
-  /** Ends the server, frozen or not. */
+  /** Ends the server, frozen or not, and starts it again on its data; calls meanwhile share that. */
+  restart(): Promise<void> {
+    if (this.#restarting === undefined) {
+      this.#expectNotStopped()
+      this.#restarting = this.#restart().finally(() => {
+        this.#restarting = undefined
+      })
+    }
+    return this.#restarting
+  }
+
+  /** Ends the server, frozen or not; one that restarts does so first. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop()
     return this.#stopping
   }
 
+  async #restart(): Promise<void> {
+    await this.#end()
+    try {
+      const { child, log } = await launch(this.#engine, this.#options, this.#directory)
+      this.#child = child
+      this.#tree = new ProcessTree(idOf(child))
+      this.#log = log
+      this.#state = 'running'
+      this.#gone = this.#untilGone(child)
+    } catch (error) {
+      await remove(this.#directory)
+      throw error
+    }
+  }
+
   async #stop(): Promise<void> {
+    // Whoever restarts it hears of a failure; nothing is left to stop then.
+    await this.#restarting?.catch(() => undefined)
+    await this.#end()
+  }
+
+  async #end(): Promise<void> {
     this.#child.ref()
     for (const { signal, patienceMs } of this.#engine.shutdowns) {
       if (this.#state === 'ended') break
@@ -113,6 +144,16 @@ export class ServerProcess {
     }
     if (this.#state !== 'ended') this.#tree.kill()
     await this.#gone
+  }
+
+  #untilGone(child: ChildProcess): Promise<void> {
+    const gone = exit(child).then(async () => {
+      this.#state = 'ended'
+      if (this.#restarting === undefined) await remove(this.#directory)
+    })
+    // Whoever stops the server hears of a failure; when nobody does, the watchdog still removes the directory.
+    gone.catch(() => undefined)
+    return gone
   }
 
   #thaw(): void {
@@ -135,8 +176,27 @@ export class ServerProcess {
   #expectNotStopped(): void {
     if (this.state !== 'stopped') return
     if (this.#stopping) throw new TestingError('STOPPED', `${this.label} is stopped`)
+    if (this.#restarting) throw new TestingError('STOPPED', `${this.label} restarts`)
     throw new TestingError('STOPPED', `${this.label} has ended by itself:\n${this.#log.join('\n')}`)
   }
+}
+
+function dataIn(directory: string): string {
+  return join(directory, 'data')
+}
+
+function idOf(child: ChildProcess): number {
+  if (child.pid === undefined) throw new TypeError('Expected a running process to have an id')
+  return child.pid
+}
+
+/** Runs a server on its data; resolves when it accepts connections. */
+async function launch(engine: Engine, options: ServerProcessOptions, directory: string): Promise<Launched> {
+  const scratch = await openScratch()
+  const { file, args } = await engine.command(dataIn(directory), options)
+  const spawned = { detached: true, stdio: ['ignore', 'ignore', 'pipe'] } satisfies SpawnOptions
+  const child = scratch.spawn(file, args, spawned, engine.shutdowns[0].signal)
+  return { child, log: await ready(child, engine, options) }
 }
 
 /** Waits for the server to accept connections; resolves with its last log lines, which go on being kept. */

@@ -151,6 +151,17 @@ describe.runIf(mariadbInstalled)('a MariaDB server', () => {
     expect(server.state).toBe('running')
   })
 
+  test('restarts with its data on the same port, and breaks connections', async () => {
+    await using restarted = await startMariadb()
+    await restarted.query('create table entry as select 7 as id')
+    await using connection = await connected(restarted.url())
+    const broken = expect(connection.client.query('select sleep(60)')).rejects.toThrow()
+    await expect.poll(() => restarted.backends()).toMatchObject([{ state: 'active' }])
+    await Promise.all([restarted.restart(), broken])
+    expect(restarted.state).toBe('running')
+    expect(await restarted.query('select id from entry')).toEqual([{ id: 7 }])
+  })
+
   test('is stopped, frozen or not, with nothing left of it', async () => {
     const stopped = await startMariadb({ name: 'short-lived' })
     const directory = await dataDirectory(stopped)

@@ -208,6 +208,35 @@ test('a frozen server can be stopped, in an orderly way', async () => {
   expect(() => process.kill(stopped.pid, 0)).toThrow('ESRCH')
 })
 
+test('a restart keeps port and data, and breaks connections; meanwhile the server counts as stopped', async () => {
+  await using restarted = await startPostgres()
+  const before = restarted.pid
+  await restarted.query('create table entry as select 7 as id')
+  await using connection = await connected(restarted.url())
+  const broken = expect(connection.client.query('select pg_sleep(60)')).rejects.toMatchObject({ code: '57P01' })
+  await expect.poll(() => restarted.backends()).toMatchObject([{ state: 'active' }])
+  const restarting = Promise.all([restarted.restart(), restarted.restart()])
+  expect(restarted.state).toBe('stopped')
+  const message = `PostgreSQL at 127.0.0.1:${restarted.port} restarts`
+  await expect(restarted.query('select 1')).rejects.toMatchObject({ code: 'STOPPED', message })
+  await Promise.all([restarting, broken])
+  expect(restarted.state).toBe('running')
+  expect(restarted.pid).not.toBe(before)
+  expect(await restarted.query('select id from entry')).toEqual([{ id: 7 }])
+})
+
+test('a server that is stopped while it restarts is stopped, with nothing left of it', async () => {
+  const stopped = await startPostgres()
+  const directory = await dataDirectory(stopped)
+  await stopped.freeze()
+  const restarting = stopped.restart()
+  await Promise.all([stopped.stop(), restarting])
+  expect(stopped.state).toBe('stopped')
+  expect(existsSync(directory)).toBe(false)
+  expect(() => process.kill(stopped.pid, 0)).toThrow('ESRCH')
+  await expect(stopped.restart()).rejects.toMatchObject({ code: 'STOPPED' })
+})
+
 test('a server that ends by itself says so with its last words, and leaves no data', async () => {
   await using crashed = await startPostgres()
   const directory = await dataDirectory(crashed)

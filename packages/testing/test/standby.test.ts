@@ -66,6 +66,13 @@ test('a promoted standby accepts writes, also of connections that are open, and 
   await expect(green.promote()).rejects.toMatchObject({ code: '55000' })
 })
 
+test('a promoted standby that restarts is still a primary', async () => {
+  await using pair = await failoverPair({ replicated: true })
+  await pair.green.promote()
+  await pair.green.restart()
+  await pair.green.query('create table entry (id int)')
+})
+
 test('a promoted standby can have a standby, so that a failover can be failed back', async () => {
   await using pair = await failoverPair({ replicated: true })
   const { blue, green } = pair

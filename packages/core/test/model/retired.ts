@@ -11,8 +11,10 @@ export class Retired {
   readonly #fresh: Pool
   readonly #wasConnected: boolean
   readonly #tellsPeers: boolean
+  /** How the flushes that came afterwards see it. */
+  readonly #later: Retired[] = []
 
-  constructor(pool: Pool, fresh: Pool, reason: string, now: number, traits: Traits) {
+  constructor(pool: Pool, fresh: Pool, reason: string, now: number, traits: Traits, wasConnected = false) {
     const asked = reason.split(', ').map((each) => {
       const [ms, onDeadline] = each.split('/')
       return onDeadline === undefined ? [traits.deadlineMs, traits.onDeadline] : [Number(ms), onDeadline]
@@ -24,12 +26,19 @@ export class Retired {
     this.#abandoned = reason.includes('abandoned') || (traits.tellsPeers && isAt && pool.connections > 0)
     this.#pool = pool
     this.#fresh = fresh
-    this.#wasConnected = pool.connections > 0
+    this.#wasConnected = wasConnected || pool.connections > 0
     this.#tellsPeers = traits.tellsPeers
   }
 
+  /** Another flush has put `fresh` in service: what was kept on the server that the client has left is cut then. */
+  follows(fresh: Pool, reason: string, now: number, traits: Traits): void {
+    this.#later.push(new Retired(this.#pool, fresh, reason, now, traits, this.#wasConnected))
+  }
+
   mayCut(now: number): boolean {
-    return now >= this.deadline && this.#verdict !== 'keep'
+    if (now < this.deadline) return false
+    const left = this.#later.some((later) => later.#onDeadline === 'auto' && later.#verdict === 'cut')
+    return this.#verdict === 'cut' || (this.#onDeadline === 'auto' && left)
   }
 
   mayKeep(now: number): boolean {

@@ -560,6 +560,7 @@ export class World implements Books {
     this.#generations.set(generation, fresh)
     if (previous === undefined) return
     previous.state = 'retiring'
+    for (const retired of this.#retired.values()) retired.follows(fresh, reason, this.now(), this.#traits)
     this.#retired.set(previous, new Retired(previous, fresh, reason, this.now(), this.#traits))
   }
 
