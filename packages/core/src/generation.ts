@@ -114,6 +114,11 @@ export class Generation<Client> {
     return this.#driver.peers?.(this.client) ?? []
   }
 
+  /** Whether its driver tells whom it is connected to, and that is nobody. */
+  get isNowhere(): boolean {
+    return this.#driver.peers?.(this.client)?.length === 0
+  }
+
   lease(holder: Holder, now: number): Lease<Client> {
     const lease = new GenerationLease(this, holder, now, this.#newest)
     if (this.#newest !== undefined) this.#newest.newer = lease

@@ -75,7 +75,9 @@ export class Preparation<Client> {
       this.#admission.claims = 0
       await opening.check(client)
       if (previous === undefined) return fresh
-      if (!hasRoom && shareServer(previous.peers, fresh.peers)) throw new StepError('room', this.#noRoom())
+      // One that has reached nobody in all that time only counts what it wants: it takes nothing from the fresh one's server.
+      const shares = !previous.isNowhere && shareServer(previous.peers, fresh.peers)
+      if (!hasRoom && shares) throw new StepError('room', this.#noRoom())
       // Whoever asks a server that is not the right one any more is better off connecting than waiting for a warm pool.
       const left = request.abandoned || !shareServer(previous.peers, fresh.peers)
       if (!left) await this.#room.fill(previous, fresh, opening, this.#closing)

@@ -344,6 +344,17 @@ describe('when everything hangs and no room can be made for a fresh connection',
     await expect(flushed).resolves.toMatchObject({ generation: 3, moved: true })
   })
 
+  test('one takes over where the old client has reached nobody: its connections hang before they are made', async () => {
+    const { flusher, driver, clock } = await hung()
+    for (const client of driver.clients) client.peers = []
+    const flushed = flusher.flush({ wait: 'swapped' })
+    await settled()
+    await clock.advance(99)
+    expect(flusher.stats().generation).toBe(2)
+    await clock.advance(1)
+    await expect(flushed).resolves.toMatchObject({ generation: 3 })
+  })
+
   test('one that reaches the same server is dropped, and the flush fails with TIMEOUT', async () => {
     const { flusher, clock, transcript, driver } = await hung()
     const failed = expect(flusher.flush()).rejects.toMatchObject({
