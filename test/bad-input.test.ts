@@ -51,7 +51,7 @@ const takeNothing: readonly Entry[] = [
   'watched: random',
   'watched: writable',
   ...(['PostgresServer', 'MariadbServer'] as const).flatMap((server) =>
-    (['freeze', 'thaw', 'stop'] as const).map((name): Entry => `${server}: ${name}`),
+    (['freeze', 'thaw', 'restart', 'stop'] as const).map((name): Entry => `${server}: ${name}`),
   ),
   'PostgresServer: promote',
   'FailoverPair: stop',

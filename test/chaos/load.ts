@@ -94,6 +94,6 @@ export class Worker {
 export async function keepWorking(workers: readonly Worker[], rate: number, over: AbortSignal): Promise<void> {
   let next = 0
   while (!over.aborted) {
-    await openLoop({ rate: rate * workers.length, ms: 250 }, () => workers[next++ % workers.length]?.work())
+    await openLoop({ rate: rate * workers.length, ms: 1_000 }, () => workers[next++ % workers.length]?.work())
   }
 }

@@ -67,8 +67,9 @@ describe.runIf(chromiumInstalled)('the page of the demo, in Chromium', () => {
     // On the second look the flushes that follow have brought over each connection.
     await page.locator(`${card('prisma wrapped')} [data-value=connections]`, { hasText: 'blue 0' }).waitFor()
     for (const [name, shown] of Object.entries({ light: page, dark, phone })) {
-      await shown.screenshot({ path: `${artefacts}demo-page-${name}.png`, fullPage: true })
       expect(await layoutOf(shown), name).toEqual({ moved: [], wider: 0, charts: 4 })
+      // Not before: to take all of the page, Chromium lays it out anew.
+      await shown.screenshot({ path: `${artefacts}demo-page-${name}.png`, fullPage: true })
     }
     for (const shown of [page, dark, phone]) await shown.close()
   })

@@ -23,10 +23,10 @@ export class Retired {
     const verdicts = asked.map(([, onDeadline]) => onDeadline)
     this.#onDeadline = verdicts.includes('cut') ? 'cut' : verdicts.includes('keep') ? 'keep' : 'auto'
     const isAt = reason.includes(`gone ${pool.server.split(':')[0]}`)
-    this.#abandoned = reason.includes('abandoned') || (traits.tellsPeers && isAt && pool.connections > 0)
+    this.#wasConnected = wasConnected || pool.connections > 0
+    this.#abandoned = reason.includes('abandoned') || (traits.tellsPeers && isAt && this.#wasConnected)
     this.#pool = pool
     this.#fresh = fresh
-    this.#wasConnected = wasConnected || pool.connections > 0
     this.#tellsPeers = traits.tellsPeers
   }
 
