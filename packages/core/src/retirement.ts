@@ -30,9 +30,13 @@ export type Outcome = Pick<FlushReport, 'drained' | 'cut' | 'stragglers'>
  * Its client closes at zero leases, or by a cut. Idle connections close at once; the others as their leases end.
  */
 export class Retirement<Client> {
-  /** Where the old client was connected when it was replaced, and where it is now: a half-dead socket may not tell. */
+  /**
+   * Where the old client is connected now, which is where its stragglers are, once what was idle is closed; half-dead
+   * sockets may not tell, so if none does, where it was connected when it was replaced.
+   */
   get peers(): readonly string[] {
-    return [...new Set([...this.#peers, ...this.#generation.peers])]
+    const { peers } = this.#generation
+    return peers.length === 0 ? this.#peers : peers
   }
 
   readonly #generation: Generation<Client>
@@ -49,8 +53,8 @@ export class Retirement<Client> {
   #phase: 'draining' | 'closing' | 'gone' = 'draining'
   #tidying = false
   #ending: Ending<Client> | undefined
-  /** The stragglers are kept, but not for good. */
-  #staying = false
+  /** Set while stragglers are kept, but not for good: how they are judged whenever fewer are left. */
+  #staying: (() => Verdict) | undefined
 
   constructor(
     generation: Generation<Client>,
@@ -108,7 +112,7 @@ export class Retirement<Client> {
     const decided = verdict()
     if (decided !== 'cut') {
       this.#generation.kept = true
-      this.#staying = decided === 'stay'
+      if (decided === 'stay') this.#staying = verdict
       this.#settled.resolve()
       return { drained: false, cut: 0, stragglers }
     }
@@ -118,7 +122,13 @@ export class Retirement<Client> {
 
   /** Another client serves: stragglers that stayed since theirs was connected to the same server are judged anew. */
   reconsider(verdict: () => Verdict): void {
-    if (this.#staying && this.#phase === 'draining' && verdict() === 'cut') this.#cut()
+    if (this.#staying === undefined) return
+    this.#staying = verdict
+    this.#judge()
+  }
+
+  #judge(): void {
+    if (this.#phase === 'draining' && this.#staying?.() === 'cut') this.#cut()
   }
 
   #cut(): void {
@@ -145,7 +155,10 @@ export class Retirement<Client> {
     // What is busy now may be idle by then, and open still.
     const busy = this.#generation.pooled
     ;(async () => retire.call(this.#driver, this.#generation.client))()
-      .then(() => this.#generation.shed(busy))
+      .then(() => {
+        this.#generation.shed(busy)
+        this.#judge()
+      })
       .catch((error: unknown) => this.#failed('retire', error))
       .finally(() => this.#listener.vacated())
   }

@@ -204,6 +204,30 @@ describe('at the deadline', () => {
     expect(clock.timers).toBe(0)
   })
 
+  test('of an old client on two servers, what runs where the fresh one is may end; what is left elsewhere is cut then', async () => {
+    const driver = new ScriptedDriver().withRetire()
+    const { flusher, clock, transcript } = setUp({ deadlineMs: 1_000 }, driver)
+    const [there, here] = [holder(), holder()]
+    occupy(await flusher.acquire(there), 1)
+    const lease = occupy(await flusher.acquire(here), 2)
+    // Its pool has grown since the name has moved.
+    const [old] = driver.clients
+    if (old === undefined) throw new Error('Expected a client')
+    old.peers = ['10.0.0.1:5432', '10.0.0.2:5432']
+    driver.peers_ = ['10.0.0.2:5432']
+    const flushed = flusher.flush()
+    await settled()
+    await clock.advance(1_000)
+    await expect(flushed).resolves.toMatchObject({ drained: false, cut: 0 })
+    expect(transcript).not.toContain('cut 1')
+    old.peers = ['10.0.0.1:5432']
+    lease.release()
+    await settled()
+    expect(transcript).toContain('cut 1')
+    expect(there.errors).toMatchObject([{ code: 'CUT' }])
+    expect(here.errors).toEqual([])
+  })
+
   test.each([
     ['asked to', { onDeadline: 'cut' } as const, ['10.0.0.1:5432']],
     ['the fresh client talks to another server', {}, ['10.0.0.2:5432']],
