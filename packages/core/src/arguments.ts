@@ -94,8 +94,13 @@ export function verifyAcquireOptions(options: AcquireOptions): AcquireOptions {
   return verified(options, acquireRules, 'options of acquire')
 }
 
-/** @throws TypeError or RangeError for what `run` cannot do. */
+/**
+ * On the way of every query, as `verifyHolder` is.
+ *
+ * @throws TypeError or RangeError for what `run` cannot do.
+ */
 export function verifyWork(given: LeaseKind, work: unknown): void {
+  if (typeof work === 'function' && typeof given === 'string' && kinds[given] === true) return
   verifyValue('kind', given, kind)
   verifyValue('work', work, aFunction)
 }
