@@ -7,7 +7,7 @@ import type { BenchName, BenchRecord, Findings, Goal, Note } from './record.ts'
 import { withBlock } from './report/block.ts'
 import { markdown } from './report/markdown.ts'
 import { pictures } from './report/pictures.ts'
-import { ways } from './rivals.ts'
+import { rivals, ways } from './rivals.ts'
 import { machine, versions } from './surroundings.ts'
 
 const main = fileURLToPath(new URL('main.js', import.meta.url))
@@ -39,7 +39,7 @@ const jobs: readonly Job[] = [
   ...entrants.map(({ name }): Job => ({ bench: 'overhead', client: name })),
   ...flushed.map(({ name }): Job => ({ bench: 'flush', client: name })),
   ...representatives.map((client): Job => ({ bench: 'soak', client })),
-  ...representatives.flatMap((client) => ways.map((way): Job => ({ bench: 'failover', client, way }))),
+  ...rivals.flatMap(({ name: client }) => ways.map((way): Job => ({ bench: 'failover', client, way }))),
 ]
 
 /** A little of everything: one failover, in all ways. */

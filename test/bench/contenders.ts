@@ -16,10 +16,11 @@ import { drizzle as rcPostgresJs } from 'drizzle-orm-rc/postgres-js'
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
 import { createPool as createCallbackPool } from 'mysql2'
 import { createPool, type Pool as MysqlPool } from 'mysql2/promise'
-import { Pool } from 'pg'
+import type { Pool } from 'pg'
 import postgres, { type Sql } from 'postgres'
 import { PrismaClient } from '../prisma/generated/client.ts'
 import { PrismaClient as MysqlPrismaClient } from '../prisma/mysql/generated/client.ts'
+import { POOL as max, openPool } from './rivals.ts'
 
 /** Something that answers one small query. */
 export interface Contender {
@@ -60,7 +61,6 @@ interface Timing {
   readonly deadlineMs: number
 }
 
-const max = 10
 /** As long as the interval of a bench allows; nothing takes long here. */
 const deadlineMs = 500
 const question = 'select 1 as one'
@@ -79,7 +79,6 @@ function pair<Client>({ name, engine, open, flushing, ask, end }: Kind<Client>):
 }
 
 const openSql = (url: string): Sql => postgres(url, { max })
-const openPool = (url: string): Pool => new Pool({ connectionString: url, max })
 const openMysql = (uri: string): MysqlPool => createPool({ uri, connectionLimit: max })
 
 /** What both versions of Drizzle offer, on each driver. */

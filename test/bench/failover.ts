@@ -144,15 +144,16 @@ function shown(result: Result): Omit<FailoverRow, 'client' | 'scenario' | 'way'>
 function judged({ name }: Rival, scenario: Scenario, result: Result): Goal[] {
   const { firstFromNew = Number.POSITIVE_INFINITY, neverAnswered, acceptedAfterError = 0 } = result
   const { failed, onWire, twice, peak } = result
-  const goals: readonly [met: boolean, goal: string, value: string][] = [
+  const goals: [met: boolean, goal: string, value: string][] = [
     [firstFromNew <= 400, 'first answer from the new server ≤ 400 ms', `${Math.round(firstFromNew)} ms`],
     [failed <= onWire, 'failed ≤ on the wire', `${failed} of ${onWire}`],
-    [scenario !== 'move' || failed === 0, 'failed 0 where only the name moves', `${failed}`],
     [neverAnswered === 0, 'never answered 0', `${neverAnswered}`],
     [acceptedAfterError === 0, 'writes taken by the demoted server after the first error 0', `${acceptedAfterError}`],
     [twice === 0, 'written to both servers 0', `${twice}`],
     [peak <= POOL + 1, `peak connections at a server ≤ ${POOL + 1}`, `${peak}`],
   ]
+  // Only the name moves: nothing that the old server was sent need fail.
+  if (scenario === 'move') goals.push([failed === 0, 'failed 0', `${failed}`])
   return goals.map(([met, goal, value]) => ({
     bench: 'failover',
     client: name,

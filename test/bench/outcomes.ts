@@ -52,11 +52,14 @@ export class Outcomes {
     this.#strickenAt = performance.now()
   }
 
-  /** What is on the wire counts: a flush begins, or its fresh client serves. */
+  /**
+   * What is on the wire counts: a flush begins, or its fresh client serves. A pool writes a statement with the next tick
+   * after it has chosen the connection: those count too.
+   */
   flushing(): void {
     if (this.#strickenAt === undefined || this.#moved) return
-    const sent = this.#pipelines ? this.failed + this.pending : this.#wire.doomed(this.#old)
-    this.#foundOut = Math.max(this.#foundOut, sent)
+    this.#count()
+    if (!this.#pipelines) setImmediate(() => this.#count())
   }
 
   /**
@@ -69,6 +72,11 @@ export class Outcomes {
   get onWire(): number {
     const { before = 0, until = 0 } = this.#handedOut ?? {}
     return Math.max(this.#foundOut, this.#wire.lost(this.#old), until - before)
+  }
+
+  #count(): void {
+    const sent = this.#pipelines ? this.failed + this.pending : this.#wire.doomed(this.#old)
+    this.#foundOut = Math.max(this.#foundOut, sent)
   }
 
   get #moved(): boolean {

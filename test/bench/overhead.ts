@@ -22,7 +22,7 @@ interface Length {
   readonly sliceMs: number
 }
 
-const full: Length = { rounds: 16, sliceMs: 50 }
+const full: Length = { rounds: 40, sliceMs: 25 }
 const quick: Length = { rounds: 3, sliceMs: 40 }
 
 /** One way through all rounds: what each had of throughput and of CPU time per query. */

@@ -123,7 +123,7 @@ function poolConfig(url: string, lifetimeSeconds?: number) {
   }
 }
 
-function openPool(url: string, lifetimeSeconds?: number): Pool {
+export function openPool(url: string, lifetimeSeconds?: number): Pool {
   const pool = new Pool(poolConfig(url, lifetimeSeconds))
   // Without a listener an idle connection that breaks ends the process.
   pool.on('error', () => {})
