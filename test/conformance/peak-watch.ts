@@ -1,9 +1,10 @@
 import type { Backend } from '@periodic-flush/testing'
 import type { Server } from './dialect.ts'
+import { heldPorts } from './held-sockets.ts'
 
 /**
- * Keeps asking a server how many connections clients have, and keeps the most there were at once. What would be more is asked
- * for again at once: for a moment a busy server still counts a connection that its client has closed.
+ * Keeps asking a server how many connections clients have, and keeps the most there were at once: those whose socket this
+ * process still holds when the answer comes. What it has closed before, a busy server lists for a while yet.
  */
 export class PeakWatch {
   peak = 0
@@ -31,13 +32,14 @@ export class PeakWatch {
     // A frozen server answers nothing, and takes no new connection either.
     if (this.#server.state !== 'running') return 0
     const backends = await this.#server.backends(this.#database === undefined ? {} : { database: this.#database })
-    return backends.filter((backend) => !this.#apart(backend)).length
+    const held = heldPorts()
+    const isHeld = ({ clientPort }: Backend): boolean => clientPort === null || held.has(clientPort)
+    return backends.filter((backend) => isHeld(backend) && !this.#apart(backend)).length
   }
 
   async #watch(): Promise<void> {
     while (this.#watching) {
-      const count = await this.#count()
-      if (count > this.peak) this.peak = Math.max(this.peak, Math.min(count, await this.#count()))
+      this.peak = Math.max(this.peak, await this.#count())
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
   }

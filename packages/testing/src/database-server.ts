@@ -7,6 +7,8 @@ export interface Backend {
   readonly pid: number
   readonly database: string | null
   readonly user: string | null
+  /** The client's port, which tells its sockets apart; null over a Unix socket. */
+  readonly clientPort: number | null
   /** `active`, `idle`, and what else the server tells. */
   readonly state: string | null
   /** The statement that it executes; on PostgreSQL also the one that it executed last. */

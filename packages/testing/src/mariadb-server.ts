@@ -187,7 +187,8 @@ export function mariadbUrl(endpoint: Endpoint, options: UrlOptions): string {
 }
 
 const processes = `select id as pid, db as \`database\`, user, coalesce(info, '') as query,
-    if(command = 'Sleep', 'idle', 'active') as state
+    if(command = 'Sleep', 'idle', 'active') as state,
+    if(locate(':', host) = 0, null, cast(substring_index(host, ':', -1) as int)) as clientPort
   from information_schema.processlist
   where user not in ('${observer.user}', 'system user', 'event_scheduler', 'unauthenticated user')
     and (? is null or db = ?) and (? is null or user = ?)

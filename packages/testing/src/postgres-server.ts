@@ -129,7 +129,7 @@ export class PostgresServer implements DatabaseServer {
   async backends(filter: PostgresBackendFilter = {}): Promise<PostgresBackend[]> {
     return await this.query<PostgresBackend>(
       `select pid, application_name as "applicationName", datname as database, usename as user, state, query,
-              backend_start as "backendStart"
+              nullif(client_port, -1) as "clientPort", backend_start as "backendStart"
        from pg_stat_activity where ${matching} order by backend_start, pid`,
       matchingValues(filter),
       maintenanceDatabase,

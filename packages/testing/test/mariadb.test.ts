@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
@@ -24,6 +24,10 @@ async function connected(url: string): Promise<AsyncDisposable & { readonly clie
 async function rows(client: Connection, text: string): Promise<RowDataPacket[]> {
   return (await client.query<RowDataPacket[]>(text))[0]
 }
+
+/** Not in mysql2's types, but in its documentation. */
+const portOf = (client: Connection) =>
+  (client as unknown as { connection: { stream: Socket } }).connection.stream.localPort
 
 /** The state of a process as the system tells it: T is stopped. */
 const stateOf = (pid: number) => execFileSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).charAt(0)
@@ -104,11 +108,12 @@ describe.runIf(mariadbInstalled)('a MariaDB server', () => {
     await using two = await connected(server.url({ database }))
     const ids = await Promise.all([one, two].map(({ client }) => rows(client, 'select connection_id() as id')))
     const pids = ids.map(([row]) => row?.['id'])
+    const ports = [one, two].map(({ client }) => portOf(client))
     const sleeping = expect(rows(two.client, 'select sleep(1000)')).rejects.toMatchObject({ code: expect.any(String) })
     const seen = () => server.backends({ database })
     await expect.poll(seen).toEqual([
-      { pid: pids[0], database, user: 'root', state: 'idle', query: '' },
-      { pid: pids[1], database, user: 'root', state: 'active', query: 'select sleep(1000)' },
+      { pid: pids[0], database, user: 'root', state: 'idle', query: '', clientPort: ports[0] },
+      { pid: pids[1], database, user: 'root', state: 'active', query: 'select sleep(1000)', clientPort: ports[1] },
     ])
     expect(await server.backends({ user: 'nobody' })).toEqual([])
     expect((await server.backends()).filter(({ user }) => user !== 'root')).toEqual([])

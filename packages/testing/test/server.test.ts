@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type PostgresServer, startPostgres, startPostgresServers } from '../src/index.ts'
@@ -98,6 +98,7 @@ test('backends are those of clients, filtered, and not our own', async () => {
       user: 'postgres',
       state: 'idle',
       query: 'select 1 as one',
+      clientPort: (one.client.connection.stream as Socket).localPort,
       backendStart: expect.any(Date),
     },
   ])
