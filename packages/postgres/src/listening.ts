@@ -1,5 +1,6 @@
 import type { Lease } from '@periodic-flush/core'
 import { type Client, type Listen, noop } from './client.ts'
+import { connectionEnded } from './ended.ts'
 import { openedOf } from './opened.ts'
 import { Sockets } from './sockets.ts'
 
@@ -33,6 +34,8 @@ export class Listening {
   readonly #sockets: Sockets
   /** What listens to a channel now; postgres.js may still call what did before. */
   readonly #channels = new Map<string, Promise<object>>()
+  /** How to fail those who wait for an answer of the server. */
+  readonly #unanswered = new Set<(error: Error) => void>()
   #phase: Phase = 'waiting'
   #held: [channel: string, payload: string][] = []
   #closing: Promise<void> | undefined
@@ -81,7 +84,7 @@ export class Listening {
     const onlisten = (): void => {
       if (times++ > 0 && this.#channels.get(channel) === listened) this.#hearer.relistened(this, channel)
     }
-    const listened = this.#listen(channel, onnotify, onlisten).then(
+    const listened = this.#unlessEnded(this.#listen(channel, onnotify, onlisten)).then(
       ({ state }) => {
         this.state = state
         return state
@@ -107,7 +110,7 @@ export class Listening {
   async unlisten(channel: string): Promise<unknown> {
     if (!this.forget(channel)) return
     try {
-      return await this.#sql.unsafe(`unlisten "${channel.replaceAll('"', '""')}"`)
+      return await this.#unlessEnded(this.#sql.unsafe(`unlisten "${channel.replaceAll('"', '""')}"`))
     } catch (error) {
       // A connection that has ended listens to nothing: a flush may end it meanwhile, since nobody listens any more.
       if (this.#closing === undefined) throw error
@@ -162,9 +165,18 @@ export class Listening {
     this.#stop()
     await this.#sql.end({ timeout: 0 })
     await this.#sockets.leave()
+    for (const fail of this.#unanswered) fail(connectionEnded(this.#sql))
     // Else a later one on the same client would find this one, which has ended.
     this.#listen.sql = undefined
     this.#lease.release()
+  }
+
+  /** What waits in its queue for a connection that never comes, postgres.js forgets at its end: that rejects. */
+  #unlessEnded<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#unanswered.add(reject)
+      answer.then(resolve, reject).then(() => this.#unanswered.delete(reject))
+    })
   }
 
   #stop(): void {

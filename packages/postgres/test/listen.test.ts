@@ -1,6 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { FlusherEvents, Options } from '@periodic-flush/core'
-import { type FailoverPair, failoverPair, gate, startPostgres, startPostgresStandby } from '@periodic-flush/testing'
+import {
+  type FailoverPair,
+  failoverPair,
+  type Gate,
+  gate,
+  startPostgres,
+  startPostgresStandby,
+} from '@periodic-flush/testing'
 import postgres, { type Sql } from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { withPeriodicFlush } from '../src/index.ts'
@@ -44,6 +51,8 @@ const listening = async (side: 'blue' | 'green' = 'blue') =>
   (await pair[side].backends({ database: 'app' })).filter(
     ({ query, applicationName }) => applicationName !== 'notifier' && /^(listen|notify)/.test(query),
   )
+/** The way to blue that leads through a gate. */
+const behind = ({ host, port }: Gate) => pair.url().replace(/@.*:\d+\//, `@${host}:${port}/`)
 const swapped = { wait: 'swapped' } as const
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => `${n}`)
 
@@ -76,6 +85,17 @@ describe('listen', () => {
     expect(gaps).toEqual([])
     expect(onlisten).toHaveBeenCalledTimes(1)
     expect(sql.$flusher.stats().flushes).toBeGreaterThan(10)
+  })
+
+  test('is one connection, however many calls come before it is made', async () => {
+    const { sql } = flushing()
+    const heard: string[] = []
+    const listen = (channel: string) => sql.listen(channel, (payload) => heard.push(`${channel} ${payload}`))
+    await Promise.all([listen('one'), listen('two'), listen('one')])
+    expect(sql.$flusher.stats().leases).toBe(1)
+    expect(await listening()).toHaveLength(1)
+    await notifier()`select pg_notify('one', 'a'), pg_notify('two', 'b')`
+    await eventually(() => expect(heard).toEqual(['one a', 'one a', 'two b']))
   })
 
   test('holds a lease, which moves on with each flush; the old connection closes', async () => {
@@ -200,6 +220,53 @@ describe('listen', () => {
   })
 })
 
+describe('a channel that is added while the fresh connection is being made', () => {
+  /** A client that listens, and is at that: its flush has swapped, and the gate keeps the fresh connection waiting. */
+  async function handingOver(entrance: Gate, slowly: () => Promise<void>) {
+    const { sql, gaps } = flushing({ check: false, checkTimeoutMs: 2_000, deadlineMs: 60_000 }, () => behind(entrance))
+    const heard: string[] = []
+    const listen = (channel: string) => sql.listen(channel, (payload) => heard.push(`${channel} ${payload}`))
+    await listen('first')
+    await slowly()
+    const flushed = sql.$flush()
+    await eventually(() => expect(entrance.connections).toBe(2))
+    return { sql, gaps, heard, listen, flushed }
+  }
+
+  test('is heard on that one too', async () => {
+    await using entrance = await gate(pair.blue)
+    const { gaps, heard, listen, flushed } = await handingOver(entrance, () => entrance.slow(1_000))
+    await listen('added')
+    await flushed
+    await notifier().notify('added', 'hello')
+    await eventually(() => expect(heard).toEqual(['added hello']))
+    expect(gaps).toEqual([])
+  })
+
+  test('is heard on the old one where that stays', async () => {
+    await using entrance = await gate(pair.blue)
+    const { sql, gaps, heard, listen } = await handingOver(entrance, () => entrance.hang())
+    const failed = new Promise((resolve) => sql.$flusher.on('failed', resolve))
+    await listen('added')
+    await expect(failed).resolves.toMatchObject({ reason: 'hand-over', step: 'listen' })
+    await notifier().notify('added', 'hello')
+    await eventually(() => expect(heard).toEqual(['added hello']))
+    expect(gaps).toEqual([])
+  })
+
+  test('is heard on the fresh one where the old one is lost', async () => {
+    await using entrance = await gate(pair.blue)
+    const { gaps, heard, listen, flushed } = await handingOver(entrance, () => entrance.slow(1_000))
+    await pair.blue.killBackends({ database: 'app' })
+    await eventually(() => expect(entrance.connections).toBe(1))
+    await listen('added')
+    await flushed
+    await notifier().notify('added', 'hello')
+    await eventually(() => expect(heard).toEqual(['added hello']))
+    expect(gaps).toHaveLength(1)
+  })
+})
+
 describe('where nothing can be handed over, the gap is told and onlisten is called anew', () => {
   test('when the name has moved to another server', async () => {
     const { sql, gaps } = flushing()
@@ -243,9 +310,7 @@ describe('where nothing can be handed over, the gap is told and onlisten is call
   test('when the old server is silent', async () => {
     await using entrance = await gate(pair.blue)
     let through = true
-    const { sql, gaps } = flushing({ checkTimeoutMs: 300 }, () =>
-      through ? pair.url().replace(/@.*:\d+\//, `@${entrance.host}:${entrance.port}/`) : pair.url(),
-    )
+    const { sql, gaps } = flushing({ checkTimeoutMs: 300 }, () => (through ? behind(entrance) : pair.url()))
     const heard: string[] = []
     const onlisten = vi.fn()
     await sql.listen('news', (payload) => heard.push(payload), onlisten)
@@ -332,11 +397,18 @@ describe('the end', () => {
     })
   })
 
+  test('also ends a connection that is only about to be made', async () => {
+    const { sql } = flushing({ deadlineMs: 600_000 })
+    const listened = sql.listen('news', () => {}).catch(() => {})
+    await sql.$flusher.close()
+    await listened
+    expect(sql.$flusher.stats()).toMatchObject({ leases: 0, retiring: [] })
+    expect(await pair.blue.backends({ database: 'app' })).toEqual([])
+  })
+
   test('does not wait for a server that is silent', async () => {
     await using entrance = await gate(pair.blue)
-    const { sql } = flushing({ deadlineMs: 600_000 }, () =>
-      pair.url().replace(/@.*:\d+\//, `@${entrance.host}:${entrance.port}/`),
-    )
+    const { sql } = flushing({ deadlineMs: 600_000 }, () => behind(entrance))
     await sql.listen('news', () => {})
     await entrance.stall()
     await sql.$flusher.close()
