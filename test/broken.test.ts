@@ -2,10 +2,13 @@ import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Defect } from './conformance/subjects/broken.ts'
 
 const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs')
+
+// Each starts a Vitest, and servers in it.
+vi.setConfig({ testTimeout: 300_000 })
 
 /** Runs tests of the suite, by name, on a driver with that defect; says how many of them failed and passed. */
 function failuresOf(defect: Defect, files: readonly string[], names: readonly string[]): Promise<string> {

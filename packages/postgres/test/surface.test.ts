@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
+import { gate, type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import postgres, { type ISql, type Options, type Sql } from 'postgres'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type FlushingSql, withPeriodicFlush } from '../src/index.ts'
@@ -329,6 +329,18 @@ describe('members of the client alone', () => {
     await eventually(() => expect(seen).toEqual(['int 1']))
     await sql.$flusher.close()
     expect(sockets()).toBe(before)
+  })
+
+  test('the end of a subscription does not wait for a server that is silent', async () => {
+    await using entrance = await gate(server)
+    const url = server.url().replace(/@[^/]+/, `@${entrance.host}:${entrance.port}`)
+    const sql = withPeriodicFlush(() => postgres(url, { max: 1 }), { intervalMs: false, checkTimeoutMs: 100 })
+    made.push(sql)
+    await sql.subscribe('insert:people', () => {})
+    await entrance.stall()
+    await sql.$flusher.close()
+    await entrance.resume()
+    await eventually(() => expect(entrance.connections).toBe(0))
   })
 
   test('subscribe, once it is closed, says CLOSED and opens nothing', async () => {
