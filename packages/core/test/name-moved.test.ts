@@ -268,6 +268,31 @@ test('IPv6 and IPv4-mapped addresses are compared, not their spelling', async ()
   expect(swaps).toEqual(['name moved'])
 })
 
+test('a name that has moved before the first look-up is found by it: what counts is where the sockets are', async () => {
+  const { clock, names, swaps, driver } = await watching()
+  names.db = [GREEN]
+  driver.peers_ = [`${GREEN}:5432`]
+  await clock.advance(100)
+  expect(swaps).toEqual(['name moved'])
+})
+
+test('where the client does not tell, a name that has moved before the first poll is found too: it is asked at once', async () => {
+  const { clock, names, swaps } = await watching({ endpoints: [{ host: 'db' }] }, { tells: false })
+  names.db = [GREEN]
+  await clock.advance(100)
+  expect(swaps).toEqual(['name moved'])
+})
+
+test('and so is one that moves before the first poll after a pause', async () => {
+  const { clock, flusher, names, swaps } = await watching({}, { tells: false })
+  flusher.pause()
+  flusher.resume()
+  await clock.advance(0)
+  names.db = [GREEN]
+  await clock.advance(100)
+  expect(swaps).toEqual(['name moved'])
+})
+
 test('where the client does not tell its addresses, another answer is a move; endpoints may be given', async () => {
   const { clock, names, swaps } = await watching({ endpoints: [{ host: 'db' }] }, { hosts: [], tells: false })
   await clock.advance(1_000)
@@ -290,7 +315,7 @@ test('by default it looks up as drivers do, all addresses, by whatever `dns.look
   expect(swaps).toEqual(['name moved'])
 })
 
-test('look-ups come after a random part of a period, and then of periods shortened by up to a tenth: a fleet does not align', async () => {
+test('polls come after a random part of a period, and then of periods shortened by up to a tenth: a fleet does not align', async () => {
   const asked: number[] = []
   const clock = new ManualClock()
   const lookup = async () => {
@@ -307,7 +332,7 @@ test('look-ups come after a random part of a period, and then of periods shorten
   await flusher.run('query', async () => {})
   await clock.advance(2_300)
   const [first, second, third] = [950 * 0.25, 980, 1_000]
-  expect(asked).toEqual([first, first + second, first + second + third])
+  expect(asked).toEqual([0, first, first + second, first + second + third])
 })
 
 test.each([
