@@ -32,7 +32,7 @@ Looks at your database's name and server, and says whether you need periodic-flu
 It reads only, opens at most two connections at a time, and prints no password.
 
 Exit codes: 0  it could tell, whatever it told
-            1  it could not tell: no server was reached
+            1  it could not tell: no server was reached, or none let it in
             2  it was used wrongly
 `
 

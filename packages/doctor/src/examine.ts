@@ -7,6 +7,7 @@ import { watchName } from './name.ts'
 import { isForwarded, type ProxyEvidence, proxyOf } from './proxy.ts'
 import { answersOf } from './recommendation.ts'
 import type { Records } from './records.ts'
+import { refusalOf } from './refusal.ts'
 import type { Way } from './session.ts'
 
 export interface Examination {
@@ -79,7 +80,9 @@ async function serverAt(to: ConnectionString, way: Way): Promise<ServerFindings>
       session.close()
     }
   } catch (error) {
-    return { address: way.address ?? to.label, failure: to.hide(reasonOf(error)) }
+    const refused = refusalOf(error)
+    const failure = to.hide(reasonOf(error))
+    return { address: way.address ?? to.label, failure, ...(refused !== undefined && { refused }) }
   }
 }
 

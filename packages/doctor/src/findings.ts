@@ -1,5 +1,6 @@
 import type { Provider } from './provider.ts'
 import type { ProxyFindings } from './proxy.ts'
+import type { Refusal } from './refusal.ts'
 
 export type EngineName = 'postgres' | 'mysql'
 
@@ -59,10 +60,10 @@ export interface ServerFacts {
   readonly capacity: Capacity
 }
 
-/** The server behind one address, or why none answered. */
+/** The server behind one address, or why it could not be asked; `refused` if it was reached, and said no. */
 export type ServerFindings =
   | ({ readonly address: string } & ServerFacts)
-  | { readonly address: string; readonly failure: string }
+  | { readonly address: string; readonly failure: string; readonly refused?: Refusal }
 
 /** All that was found, in plain data: what `--json` prints. */
 export interface Findings {

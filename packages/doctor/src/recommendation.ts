@@ -1,7 +1,8 @@
 import { advice } from './advice.ts'
 import type { Findings, NameFindings, ServerFindings } from './findings.ts'
+import { type Refusal, remedies } from './refusal.ts'
 
-/** `unknown`: nothing could be found out, since no server was reached. */
+/** `unknown`: nothing could be found out, since no server was reached, or none let us in. */
 export type Verdict = 'needed' | 'not-needed' | 'proxy' | 'unknown'
 
 /** What to do, in words for a person; `settings` are lines to copy. */
@@ -18,14 +19,7 @@ type Reached = Exclude<ServerFindings, { readonly failure: string }>
 export function recommend(findings: Findings): Recommendation {
   const { name, proxy, forwarded, servers, engine } = findings
   const reached = servers.filter((server): server is Reached => !('failure' in server))
-  if (reached.length === 0) {
-    return {
-      verdict: 'unknown',
-      headline: 'No server was reached, so nothing can be said yet.',
-      because: servers.map((server) => `${server.address}: ${'failure' in server ? server.failure : ''}`),
-      settings: [],
-    }
-  }
+  if (reached.length === 0) return unknown(findings)
   if (proxy !== undefined) {
     return {
       verdict: 'proxy',
@@ -61,6 +55,29 @@ export function recommend(findings: Findings): Recommendation {
     because: reasonsAgainst(name, reached),
     settings: advice.maximumAge[engine],
   }
+}
+
+function unknown({ servers, engine }: Findings): Recommendation {
+  const failed = servers.filter((server) => 'failure' in server)
+  const refusals = [...new Set(failed.flatMap(({ refused }) => (refused === undefined ? [] : [refused])))]
+  const [first] = refusals
+  const what = first === undefined ? 'No server was reached' : `A server was reached, but ${refusedWords[first]}`
+  return {
+    verdict: 'unknown',
+    headline: `${what}, so nothing can be said yet.`,
+    because: [
+      ...failed.map(({ address, failure }) => `${address}: ${failure}`),
+      ...refusals.map((refused) => remedies[refused][engine]),
+    ],
+    settings: [],
+  }
+}
+
+const refusedWords: Readonly<Record<Refusal, string>> = {
+  login: 'it refused the login',
+  database: 'it refused the database',
+  connection: 'it has no connection left',
+  other: 'it refused the connection',
 }
 
 function reasonsFor(name: NameFindings, reached: readonly Reached[]): string[] {

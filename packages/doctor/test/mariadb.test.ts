@@ -1,4 +1,5 @@
 import { failoverPair, gate, type MariadbServer, movableName, startMariadb } from '@periodic-flush/testing'
+import { createConnection } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { selfSigned } from '../../../test/certificate.ts'
 import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
@@ -81,6 +82,18 @@ describe.skipIf(!mariadbInstalled)('MariaDB', () => {
     expect(out).toContain(`${socket.path}: MariaDB`)
   })
 
+  test('a database that is not there, and a server that is full, are told as such', async () => {
+    const missing = await visit([server.url({ database: 'nowhere' })])
+    expect(missing.out).toContain('it refused the database')
+    await server.query("create or replace user crowd@'%' identified by 'crowd' with max_user_connections 1")
+    const url = `mysql://crowd:crowd@${server.host}:${server.port}`
+    const held = await createConnection(url)
+    const full = await visit([url])
+    await held.end()
+    expect(full.code).toBe(1)
+    expect(full.out).toContain('it has no connection left')
+  })
+
   test.each(['s3cret-pa55', 'p@ss/w?rd#%:&', 'pässwörd'])(
     'the password %j is nowhere in what is printed',
     async (password) => {
@@ -93,6 +106,8 @@ describe.skipIf(!mariadbInstalled)('MariaDB', () => {
       const wrong = await visit([url])
       expect(wrong.code).toBe(1)
       expect(wrong.out).toContain('Access denied')
+      expect(wrong.out).toContain('A server was reached, but it refused the login')
+      expect(wrong.out).toContain('- see to it that the user and the password')
       for (const output of [right.out, right.err, wrong.out, wrong.err]) {
         expect(output).not.toContain(password)
         expect(output).not.toContain(written)

@@ -129,6 +129,27 @@ test('a server that is gone, and a name that does not resolve: nothing can be sa
   })
 })
 
+test('a server that was reached and said no: what it refused and what to do, with exit code 1', async () => {
+  await server.query("create role locked login password 'key' connection limit 0")
+  const at = `${server.host}:${server.port}`
+  for (const [url, refused, words] of [
+    [`postgres://nobody:wrong@${at}/postgres`, 'login', 'it refused the login'],
+    // The server wants a password: pg itself says that there is none.
+    [`postgres://postgres@${at}/postgres`, 'login', 'it refused the login'],
+    [server.url({ database: 'nowhere' }), 'database', 'it refused the database'],
+    [`postgres://locked:key@${at}/postgres`, 'connection', 'it has no connection left'],
+  ] as const) {
+    const { code, out } = await visit([url, '--json'])
+    expect(code).toBe(1)
+    const { servers, recommendation } = JSON.parse(out)
+    expect(servers).toMatchObject([{ refused }])
+    expect(recommendation.headline).toContain(words)
+    const told = await visit([url])
+    expect(told.out).toMatch(/- (see to it that the|try again when)/)
+    for (const said of [out, told.out, told.err]) expect(said).not.toContain('wrong')
+  }
+})
+
 test('a server that takes connections and never answers: nothing can be said, in a bounded time', async () => {
   await using entrance = await gate(server)
   await entrance.hang()
@@ -155,6 +176,7 @@ test.each(['s3cret-pa55', 'a b', 'p@ss/w?rd#%:&', 'pässwörd', "it's", '{"json"
     const { code, out, err } = await visit([url(written)])
     expect(code).toBe(1)
     expect(out).toContain('password authentication failed')
+    expect(out).toContain('A server was reached, but it refused the login')
     for (const output of [...outputs, out, err]) {
       expect(output).not.toContain(password)
       expect(output).not.toContain(written)

@@ -126,6 +126,29 @@ test('a proxy comes first: its settings, even where the name moved; then that is
   expect(recommend(found({ proxy })).because.join()).not.toContain("the proxy's own name")
 })
 
+test.each([
+  ['postgres', 'login', 'it refused the login', 'pg_hba.conf'],
+  ['mysql', 'login', 'it refused the login', "'user'@'host'"],
+  ['postgres', 'database', 'it refused the database', 'may connect to it'],
+  ['mysql', 'database', 'it refused the database', 'may use it'],
+  ['postgres', 'connection', 'it has no connection left', 'max_connections'],
+  ['mysql', 'connection', 'it has no connection left', 'max_connections'],
+  ['postgres', 'other', 'it refused the connection', 'its words'],
+  ['mysql', 'other', 'it refused the connection', 'its words'],
+] as const)(
+  'with %s, a server that was reached and refused the %s is no server that was not reached',
+  (engine, refused, headline, remedy) => {
+    const servers = [
+      { address: '10.0.0.1', failure: 'ECONNREFUSED' },
+      { address: '10.0.0.2', failure: 'no', refused },
+    ]
+    const told = recommend(found({ engine, servers }))
+    expect(told).toMatchObject({ verdict: 'unknown', settings: [] })
+    expect(told.headline).toBe(`A server was reached, but ${headline}, so nothing can be said yet.`)
+    expect(told.because).toEqual(['10.0.0.1: ECONNREFUSED', '10.0.0.2: no', expect.stringContaining(remedy)])
+  },
+)
+
 test('with no server reached nothing is said, and why', () => {
   const { verdict, because } = recommend(found({ servers: [{ address: '10.0.0.1', failure: 'ECONNREFUSED' }] }))
   expect({ verdict, because }).toEqual({ verdict: 'unknown', because: ['10.0.0.1: ECONNREFUSED'] })
