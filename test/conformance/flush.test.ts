@@ -54,6 +54,16 @@ behaviour('flush', (stage) => {
     expect(client.$flusher.stats().failures).toBe(0)
   })
 
+  stage.test('never comes for a client that nobody has used yet, and it opens no connection', async () => {
+    const { url, database } = await stage.database()
+    const client = stage.open({ url: () => url, options: { intervalMs: 50 } })
+    for (const end = performance.now() + 4 * 50; performance.now() < end; ) {
+      expect(await stage.server.backends({ database })).toEqual([])
+    }
+    expect(client.$flusher.stats()).toMatchObject({ generation: undefined, flushes: 0, connections: 0 })
+    await expect(client.value('select 2')).resolves.toBeOneOf([2, 2n])
+  })
+
   stage.test('lets a client that nobody uses open no connection for three intervals', async () => {
     const { url, database } = await stage.database()
     const client = stage.open({ url: () => url, options: { intervalMs: 50 } })
