@@ -1,10 +1,12 @@
+import { EventEmitter } from 'node:events'
 import {
   createFlusher,
   type Flusher,
   type FlushOptions,
   type FlushReport,
+  type Making,
   type Options,
-  shown,
+  verifyFactory,
   verifyOptions,
 } from '@periodic-flush/core'
 import { mysql2Driver } from './driver.ts'
@@ -44,14 +46,18 @@ export function withPeriodicFlush<Pool extends AnyPool>(
   factory: () => Pool | Promise<Pool>,
   options: Options<Pool> = {},
 ): FlushingPool<Pool> | Promise<FlushingPool<Pool>> {
-  if (typeof factory !== 'function') {
-    throw new TypeError(`Expected a function that returns a mysql2 pool, got ${shown(factory)}`)
-  }
+  verifyFactory(factory, making)
   verifyOptions(options)
   const first = factory()
   return first instanceof Promise
     ? first.then((pool) => flushing(factory, pool, options))
     : flushing(factory, first, options)
+}
+
+const making: Making = {
+  makes: 'a new mysql2 pool',
+  as: 'createPool(config)',
+  isClient: (value) => value instanceof EventEmitter && 'query' in value,
 }
 
 function flushing<Pool extends AnyPool>(

@@ -313,7 +313,15 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
       }
     }
     const unsupported = { code: 'UNSUPPORTED_CLIENT' }
-    expect(() => withPeriodicFlush(3 as never)).toThrow(TypeError)
+    const told = (given: string) =>
+      new TypeError(
+        `Expected \`factory\`, the first argument, to be a function that returns a new mysql2 pool, got ${given}; write withPeriodicFlush(() => createPool(config))`,
+      )
+    expect(() => withPeriodicFlush(3 as never)).toThrow(told('3'))
+    expect(() => withPeriodicFlush({ password: 'secret' } as never)).toThrow(told('an object'))
+    for (const pool of [callback.createPool({}), promise.createPool({})]) {
+      expect(() => withPeriodicFlush(pool as never)).toThrow(told('a client'))
+    }
     expect(refused(() => undefined)).toMatchObject(unsupported)
     expect(refused(() => ({}))).toMatchObject(unsupported)
     expect(refused(() => on.promise())).toMatchObject({

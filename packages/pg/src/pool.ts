@@ -1,4 +1,4 @@
-import type { EventEmitter } from 'node:events'
+import { EventEmitter } from 'node:events'
 import { Stream } from 'node:stream'
 import { inspect } from 'node:util'
 import {
@@ -7,9 +7,10 @@ import {
   type FlushOptions,
   type FlushReport,
   type LeaseKind,
+  type Making,
   type Options,
   PeriodicFlushError,
-  shown,
+  verifyFactory,
   verifyOptions,
 } from '@periodic-flush/core'
 import pg, { type Pool, type PoolOptions } from 'pg'
@@ -39,11 +40,15 @@ export type FlushingPool = Pool & {
  * PeriodicFlushError UNSUPPORTED_CLIENT for a factory that returns anything but a new pool (an async one: at first use).
  */
 export function withPeriodicFlush(factory: () => Pool | Promise<Pool>, options: Options<Pool> = {}): FlushingPool {
-  if (typeof factory !== 'function') {
-    throw new TypeError(`Expected a function that returns a pg.Pool, got ${shown(factory)}`)
-  }
+  verifyFactory(factory, making)
   verifyOptions(options)
   return new FacadePool(factory, options) as unknown as FlushingPool
+}
+
+const making: Making = {
+  makes: 'a new pg.Pool',
+  as: 'new Pool(config)',
+  isClient: (value) => value instanceof EventEmitter && 'query' in value,
 }
 
 /** Natively a pool waits for running work without end. */

@@ -156,7 +156,13 @@ describe('withPeriodicFlush', () => {
     const refused = (what: string) =>
       expect.objectContaining({ code: 'UNSUPPORTED_CLIENT', message: expect.stringContaining(what) })
     // @ts-expect-error: a pool is not a factory
-    expect(() => withPeriodicFlush(on.native())).toThrow('Expected a function that returns a pg.Pool, got an object')
+    expect(() => withPeriodicFlush(on.native())).toThrow(
+      new TypeError(
+        'Expected `factory`, the first argument, to be a function that returns a new pg.Pool, got a client; write withPeriodicFlush(() => new Pool(config))',
+      ),
+    )
+    // @ts-expect-error: nor is what makes one
+    expect(() => withPeriodicFlush('postgres://user:secret@host')).toThrow('got a string of 27 characters; write')
     // @ts-expect-error: a client is not a pool
     expect(() => withPeriodicFlush(() => new pg.Client())).toThrow(refused('got an object'))
     // @ts-expect-error: neither is what only looks like one

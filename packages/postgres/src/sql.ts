@@ -5,8 +5,9 @@ import {
   type Flusher,
   type FlushOptions,
   type FlushReport,
+  type Making,
   type Options,
-  shown,
+  verifyFactory,
   verifyOptions,
 } from '@periodic-flush/core'
 import type { Sql } from 'postgres'
@@ -49,12 +50,16 @@ export function withPeriodicFlush<T extends Types>(
   factory: () => Sql<T>,
   options: Options<Sql<T>> = {},
 ): FlushingSql<T> {
-  if (typeof factory !== 'function') {
-    throw new TypeError(`Expected a function that returns a postgres.js client, got ${shown(factory)}`)
-  }
+  verifyFactory(factory, making)
   verifyOptions(options)
   const facade = new Facade(() => newClient(factory()), options as Options<unknown>)
   return facade.sql as unknown as FlushingSql<T>
+}
+
+const making: Making = {
+  makes: 'a new postgres.js client',
+  as: 'postgres(url)',
+  isClient: (value) => typeof value === 'function' && 'unsafe' in value,
 }
 
 class Facade {

@@ -515,7 +515,13 @@ describe('state that the driver keeps', () => {
   })
 
   test('refuses what it cannot wrap', () => {
-    expect(() => withPeriodicFlush(3 as never)).toThrow(TypeError)
+    const told = (given: string) =>
+      new TypeError(
+        `Expected \`factory\`, the first argument, to be a function that returns a new postgres.js client, got ${given}; write withPeriodicFlush(() => postgres(url))`,
+      )
+    expect(() => withPeriodicFlush(3 as never)).toThrow(told('3'))
+    // A client is a function too.
+    expect(() => withPeriodicFlush(postgres('postgres://user:secret@host') as never)).toThrow(told('a client'))
     expect(() => withPeriodicFlush((async () => postgres()) as never)).toThrow(/password. callback/)
     expect(() => withPeriodicFlush((() => ({})) as never)).toThrow(/postgres\.js client/)
     const sql = flushing()
