@@ -38,8 +38,7 @@ export class Checkout implements Holder {
 
   cut(error: PeriodicFlushError): void {
     const { callback, command } = this
-    // mysql2 tells a statement without a callback by an event, which throws where nobody listens.
-    const heard = command === undefined || command.listenerCount('error') > 0
+    const heard = command === undefined || isHeard(command)
     this.callback = undefined
     if (this.#connection !== undefined) cutConnection(this.#connection, error)
     if (!heard) return
@@ -55,15 +54,22 @@ export class Checkout implements Holder {
   #tell(error: unknown): void {
     const { command } = this
     this.command = undefined
-    if (command !== undefined && command.listenerCount('error') > 0) command.emit('error', error)
+    if (command !== undefined) tell(command, error)
   }
+}
+
+/** mysql2 tells a statement without a callback by an event, which throws where nobody listens. */
+const isHeard = (command: Command): boolean => command.listenerCount('error') > 0
+
+function tell(command: Command, error: unknown): void {
+  if (isHeard(command)) command.emit('error', error)
 }
 
 /** Fails what runs on a connection, and whatever it is asked from now on. */
 function cutConnection(connection: Connection, error: PeriodicFlushError): void {
   const fail = (command: Command): Command => {
     if (command.onResult !== undefined) command.onResult(error)
-    else process.nextTick(() => command.emit('error', error))
+    else process.nextTick(() => tell(command, error))
     return command
   }
   connection.addCommand = fail

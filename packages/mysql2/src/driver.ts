@@ -17,8 +17,15 @@ const LOST = new Set([
 const WRITABLE = `show variables where variable_name in
   ('read_only', 'super_read_only', 'innodb_read_only', 'transaction_read_only', 'tx_read_only')`
 
-/** How pools are opened, checked, retired, closed and cut; `opened` tells what is known of one that `open` gave. */
-export function mysql2Driver<Pool>(open: () => Pool | Promise<Pool>, opened: (pool: Pool) => OpenedPool): Driver<Pool> {
+/**
+ * How pools are opened, checked, retired, closed and cut; `opened` tells what is known of one that `open` gave, `dispose`
+ * ends what was made and never opened.
+ */
+export function mysql2Driver<Pool>(
+  open: () => Pool | Promise<Pool>,
+  opened: (pool: Pool) => OpenedPool,
+  dispose: () => Promise<void>,
+): Driver<Pool> {
   return {
     name: 'mysql2',
     open,
@@ -42,6 +49,7 @@ export function mysql2Driver<Pool>(open: () => Pool | Promise<Pool>, opened: (po
     retire: (pool) => opened(pool).retire(),
     close: (pool) => opened(pool).close(),
     cut: (pool) => opened(pool).cut(),
+    dispose,
   }
 }
 

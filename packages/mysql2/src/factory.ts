@@ -1,5 +1,5 @@
 import { PeriodicFlushError, shown } from '@periodic-flush/core'
-import { type AnyPool, NativePool, nativeOf } from './native.ts'
+import { type AnyPool, NativeConnection, NativePool, nativeOf, noop } from './native.ts'
 
 /** Makes pools, and sees to it that each is one that can be flushed; the first, made already, serves before all others. */
 export class Factory<Pool extends AnyPool> {
@@ -7,6 +7,8 @@ export class Factory<Pool extends AnyPool> {
   readonly flavour: 'callback' | 'promise'
   readonly #make: () => Pool | Promise<Pool>
   readonly #prepare: (pool: Pool, native: NativePool) => void
+  /** Every pool that was prepared, by what it stands on. */
+  readonly #known = new WeakMap<NativePool, Pool>()
   #unused: Pool | undefined
 
   /** `prepare` is called with each pool before anything is asked of it. */
@@ -24,9 +26,22 @@ export class Factory<Pool extends AnyPool> {
     return pool instanceof Promise ? pool.then((made) => this.#prepared(made)) : this.#prepared(pool)
   }
 
+  /** Ends the first pool, if nobody has used it: its timer would keep the process alive. */
+  async dispose(): Promise<void> {
+    if (this.#unused !== undefined) this.first.end(noop)
+    this.#unused = undefined
+  }
+
   #prepared(pool: Pool): Pool {
     const native = verified(pool)
-    if (flavourOf(pool) !== this.flavour) throw unsupported(`a ${flavourOf(pool)} pool after ${this.flavour} ones`)
+    // One that comes again, be it in another wrapper, is given back as what it was: core sees that it is in use.
+    const known = this.#known.get(native)
+    if (known !== undefined) return known
+    if (flavourOf(pool) !== this.flavour) {
+      native.end(noop)
+      throw unsupported(`a ${flavourOf(pool)} pool after ${this.flavour} ones`)
+    }
+    this.#known.set(native, pool)
     this.#prepare(pool, native)
     return pool
   }
@@ -41,9 +56,23 @@ function verified(pool: unknown): NativePool {
   if ('$flusher' in pool) throw unsupported('one that is flushed already')
   const native = nativeOf(pool)
   if (native instanceof NativePool) return native
-  if ('threadId' in pool) throw unsupported('a single connection: use createPool')
+  if ('threadId' in pool) {
+    end('connection' in pool ? pool.connection : pool)
+    throw unsupported('a single connection: use createPool')
+  }
+  if ('add' in pool || '_cluster' in pool || 'poolNamespace' in pool) {
+    throw unsupported('a pool cluster: wrap one pool for each server name')
+  }
   const another = 'getConnection' in pool ? 'a pool of something else, or of another copy of mysql2' : shown(pool)
   throw unsupported(another)
+}
+
+/** What a factory made and cannot be used is ours to close: nobody else holds it. One that is on loan goes back. */
+function end(connection: unknown): void {
+  if (!(connection instanceof NativeConnection)) return
+  connection.on('error', noop)
+  if (connection.release !== undefined) connection.release()
+  else connection.end(noop)
 }
 
 function unsupported(given: string): PeriodicFlushError {

@@ -27,7 +27,7 @@ export interface Connection extends EventEmitter {
   /** Null once it has left its pool. */
   readonly _pool?: unknown
   release(): void
-  end(): void
+  end(callback?: () => void): void
   readonly clientEncoding?: string
   /** Gets every packet that the server sends; undefined where a command starts. */
   handlePacket: (packet?: Packet) => void
@@ -75,6 +75,10 @@ export interface NativePool extends EventEmitter {
 
 /** mysql2's own class, which its types do not show. */
 export const NativePool = (mysql2 as unknown as { Pool: new (options: { config: PoolConfig }) => NativePool }).Pool
+
+/** mysql2's own class of connections; only those of a pool can be released. */
+export const NativeConnection = mysql2.Connection as unknown as new () => Omit<Connection, 'release'> &
+  Partial<Pick<Connection, 'release'>>
 
 /** The pool of the callback flavour that one of the promise flavour stands on; the other is that itself. */
 export function nativeOf(pool: object): unknown {

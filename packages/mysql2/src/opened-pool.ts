@@ -54,13 +54,19 @@ export class OpenedPool {
 
   /** Borrows a connection; `over` is called once it is back or lost, or none was to be had. */
   borrow(over: Over, callback: Connected): void {
-    this.native.getConnection((error, connection) => {
+    const settle: Connected = (error, connection) => {
       const standing = connection && this.#connections.get(connection)
       if (standing?.state === 'busy') standing.over = over
       else over()
       if (connection === undefined) this.#failed(error)
       callback(error, connection)
-    })
+    }
+    try {
+      this.native.getConnection(settle)
+    } catch (error) {
+      // A `stream` of the user's own, say. It may be another's release that has made this the next one to be served.
+      process.nextTick(() => settle(error))
+    }
   }
 
   /** Gives the rows of a statement as arrays, whatever the pool's own settings are. */

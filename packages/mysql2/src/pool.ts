@@ -78,7 +78,11 @@ function flushing<Pool extends AnyPool>(
     return found
   }
   const flusher = createFlusher(
-    mysql2Driver(() => factory.open(), opened),
+    mysql2Driver(
+      () => factory.open(),
+      opened,
+      () => factory.dispose(),
+    ),
     options,
   )
   const facade = new FacadePool(settings, flusher, opened)

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ConnectionConfig } from './native.ts'
@@ -38,6 +39,8 @@ export class Sockets {
   }
 
   #track(stream: Duplex): Duplex {
+    // What is no stream mysql2 itself says in its own words.
+    if (!(stream instanceof EventEmitter)) return stream
     this.#open.add(stream)
     stream.once('close', () => {
       this.#open.delete(stream)

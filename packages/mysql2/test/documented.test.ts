@@ -1,7 +1,7 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import type * as callback from 'mysql2'
+import * as callback from 'mysql2'
 import * as promise from 'mysql2/promise'
 import { describe, expect, test, vi } from 'vitest'
 import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
@@ -168,6 +168,52 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     await eventually(timers, (count) => count <= before)
   })
 
+  test('a facade has no timer of its own, and the pool that nobody used none after the end', async () => {
+    const settings = { connectionLimit: 3, maxIdle: 1 }
+    const before = timers()
+    const native = promise.createPool(settings)
+    // Nothing else has run since: it looks for idle connections.
+    expect(timers()).toBe(before + 1)
+    const pool = on.closing(withPeriodicFlush(() => native))
+    expect(timers()).toBe(before + 1)
+    await pool.end()
+    expect((native.pool as unknown as { _closed: boolean })._closed).toBe(true)
+  })
+
+  test('a pool that is refused at a flush leaves no timer behind', async () => {
+    const settings = { uri: on.pair.url(), connectionLimit: 3, maxIdle: 1 }
+    let createPool = promise.createPool as (given: object) => promise.Pool
+    const pool = on.closing(withPeriodicFlush(() => createPool(settings), { intervalMs: false }))
+    await pool.query('select 1')
+    createPool = callback.createPool as never
+    const before = timers()
+    for (let n = 0; n < 3; n++) await expect(pool.$flush()).rejects.toMatchObject({ code: 'UNSUPPORTED_CLIENT' })
+    expect(timers()).toBeLessThanOrEqual(before)
+  })
+
+  test('a stream of one’s own that throws fails its caller, and those who waited for it, and holds nothing up', async () => {
+    let tunnel = true
+    const stream = () => {
+      if (!tunnel) throw new Error('no tunnel')
+      return new Socket().connect(on.pair.port, on.pair.blue.host)
+    }
+    const pool = on.promise({ stream, connectionLimit: 1 } as never)
+    const first = await pool.getConnection()
+    const waiting = [pool.query('select 1'), pool.getConnection()].map((work) => work.catch((error) => error.message))
+    tunnel = false
+    first.destroy()
+    expect(await Promise.all(waiting)).toEqual(['no tunnel', 'no tunnel'])
+    await expect(pool.query('select 1')).rejects.toThrow('no tunnel')
+    expect(pool.$flusher.stats()).toMatchObject({ leases: 0, waiting: 0 })
+    await expect(pool.$flush()).rejects.toMatchObject({ code: 'CHECK_FAILED' })
+    tunnel = true
+    expect(await value(pool, 'select 1')).toBe(1)
+    const other = on.promise({ stream: async () => new Socket() } as never)
+    // In mysql2's own words, which its documentation does not expect.
+    await expect(other.query('select 1')).rejects.toThrow('this.stream.on is not a function')
+    expect(other.$flusher.stats().leases).toBe(0)
+  })
+
   test('a statement that is cut with nobody to hear it disturbs nobody; one that is asked of a cut connection tells', async () => {
     const pool = on.callback()
     const connection = await called<callback.PoolConnection>((done) => pool.getConnection(done as never))
@@ -177,7 +223,12 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     for (let n = 0; n < 2; n++) {
       const told = new Promise((resolve) => connection.query('select 1').on('error', resolve))
       expect(await told).toMatchObject({ code: 'CUT' })
+      // Thrown to nobody, that would end the process.
+      connection.query('select 1')
+      // Its caller is told at once, as natively on a connection that is closed.
+      expect(() => connection.execute('select 1')).toThrow(expect.objectContaining({ code: 'CUT' }))
     }
+    await new Promise(setImmediate)
     connection.release()
     await on.pair.blue.killBackends()
   })
@@ -224,6 +275,7 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     const driver = mysql2Driver(
       () => native,
       () => opened,
+      async () => {},
     )
     const stopped = AbortSignal.abort()
     await driver.warm?.(native, 3, stopped)

@@ -4,6 +4,7 @@ import * as promise from 'mysql2/promise'
 import { describe, expect, test, vi } from 'vitest'
 import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
 import { withPeriodicFlush } from '../src/index.ts'
+import type { NativePool } from '../src/native.ts'
 import { called, eventually, sideOf, stage, value } from './stage.ts'
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 })
@@ -328,19 +329,8 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
       ...unsupported,
       message: expect.stringContaining('flushed already'),
     })
-    const connection = callback.createConnection(on.pair.url())
-    expect(refused(() => connection)).toMatchObject({ ...unsupported, message: expect.stringContaining('createPool') })
-    const promised = await promise.createConnection(on.pair.url())
-    expect(refused(() => promised)).toMatchObject({ ...unsupported, message: expect.stringContaining('createPool') })
-    connection.destroy()
-    promised.destroy()
     expect(() => withPeriodicFlush(() => promise.createPool({}), { intervalMs: 'x' as never })).toThrow(TypeError)
     await expect(withPeriodicFlush(async () => ({}) as never)).rejects.toMatchObject(unsupported)
-    const same = promise.createPool(on.pair.url())
-    const pool = on.closing(withPeriodicFlush(() => same, { intervalMs: false }))
-    await sideOf(pool)
-    await expect(pool.$flush()).rejects.toMatchObject({ code: 'SAME_CLIENT' })
-    expect(await sideOf(pool)).toBe('blue')
     let flavour: 'promise' | 'callback' = 'promise'
     const mixed = on.closing(
       withPeriodicFlush<promise.Pool>(
@@ -352,4 +342,66 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
     flavour = 'callback'
     await expect(mixed.$flush()).rejects.toMatchObject(unsupported)
   })
+
+  test('takes no cluster, and says what to wrap instead', () => {
+    const [called, promised] = [callback.createPoolCluster(), promise.createPoolCluster()]
+    for (const given of [called, called.of('*'), promised, promised.of('*')]) {
+      expect(() => withPeriodicFlush(() => given as never)).toThrow(
+        'Expected the factory to return a new mysql2 pool, got a pool cluster: wrap one pool for each server name',
+      )
+    }
+  })
+
+  test('takes no single connection, and leaves none open that it refuses', async () => {
+    const native = callback.createPool({ uri: on.pair.url(), connectionLimit: 2 })
+    const lent = () => called<callback.PoolConnection>((done) => native.getConnection(done as never))
+    const refusal = {
+      code: 'UNSUPPORTED_CLIENT',
+      message: expect.stringContaining('a single connection: use createPool'),
+    }
+    const takes = (connection: unknown) => () => withPeriodicFlush(() => connection as never)
+    expect(takes(callback.createConnection(on.pair.url()))).toThrow(expect.objectContaining(refusal))
+    expect(takes(await promise.createConnection(on.pair.url()))).toThrow(expect.objectContaining(refusal))
+    const asynchronous = withPeriodicFlush((() => promise.createConnection(on.pair.url())) as never)
+    await expect(asynchronous).rejects.toMatchObject(refusal)
+    // Nobody is left to hear that this one cannot connect.
+    expect(takes(callback.createConnection({ host: '127.0.0.9', port: on.pair.port }))).toThrow(
+      expect.objectContaining(refusal),
+    )
+    for (const connection of [await lent(), (await lent()).promise()]) {
+      expect(takes(connection)).toThrow(expect.objectContaining(refusal))
+    }
+    // Each went back to its pool.
+    for (const connection of [await lent(), await lent()]) connection.release()
+    await called((done) => native.end(done))
+    await eventually(
+      () => on.pair.blue.backends(),
+      ({ length }) => length === 0,
+    )
+  })
+
+  test.each(['same', 'another'])(
+    'a factory that returns the same pool again, in the %s wrapper, is told so, and leaves no trace on it',
+    async (wrapper) => {
+      const native = callback.createPool({ uri: on.pair.url(), connectionLimit: 2 })
+      const first = native.promise()
+      const pool = on.closing(
+        withPeriodicFlush(() => (wrapper === 'same' ? first : native.promise()), { intervalMs: false }),
+      )
+      const held = await pool.getConnection()
+      const traces = () => ({
+        listeners: native.eventNames().map((name) => [name, native.listenerCount(name)]),
+        release: native.releaseConnection,
+        stream: (native as unknown as NativePool).config.connectionConfig.stream,
+      })
+      const before = traces()
+      for (let n = 0; n < 3; n++) await expect(pool.$flush()).rejects.toMatchObject({ code: 'SAME_CLIENT' })
+      expect(traces()).toEqual(before)
+      // What was borrowed before is still known to be.
+      expect(pool.$flusher.stats()).toMatchObject({ leases: 1, connections: 1, failures: 3 })
+      held.release()
+      expect(pool.$flusher.stats().leases).toBe(0)
+      expect(await sideOf(pool)).toBe('blue')
+    },
+  )
 })
