@@ -37,10 +37,9 @@ const rules: Readonly<Record<keyof NameMovedOptions, Rule>> = {
  * Answers flap for a while in a real failover. What follows a move is therefore part of it: once the answer has been the
  * same for `settleMs` it flushes once more, and until then only for an address that has been gone for as long.
  *
- * A look-up that fails or is empty is no change. There is one look-up per name at a time at most, none that a query waits
- * for, none for addresses and Unix sockets, and none while nothing is connected. Where the client does not tell its
- * addresses, or `endpoints` are given, the first look-up comes with the first use of the client, to compare with. A name
- * that answers with one of several addresses in turn moves all the time: leave that one to the interval.
+ * A look-up that fails or is empty is no change. There is one look-up per name at a time at most, none on the way of a
+ * query, none for addresses and Unix sockets, and none while nothing is connected. A name that answers with one of several
+ * addresses in turn moves all the time: leave that one to the interval.
  *
  * @throws TypeError or RangeError for a wrong option.
  */

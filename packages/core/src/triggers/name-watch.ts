@@ -45,8 +45,6 @@ export class NameWatch {
 
   /** Begins to poll, after a random part of a period: what started together would else look up, and connect, together. */
   start(): void {
-    // Where no sockets tell, the first answer is all that a later one can be compared with: it must not be late.
-    if (this.#options.endpoints !== undefined || this.#watched.peers() === undefined) void this.#lookUpAll()
     this.#after(this.#period() * (1 - this.#watched.random()))
   }
 
@@ -68,18 +66,12 @@ export class NameWatch {
 
   async #poll(): Promise<void> {
     if (this.#watched.peers()?.length === 0) return
-    const asked = await this.#lookUpAll()
-    // Only now: a socket may have been connected by a newer answer than the last one.
-    if (asked > 0 && !this.#stopped) this.#judge()
-  }
-
-  /** Resolves with how many names were asked, once each has been answered. */
-  async #lookUpAll(): Promise<number> {
     const names = new Set(this.#hosts().filter(isName))
     for (const known of this.#answers.keys()) if (!names.has(known)) this.#answers.delete(known)
     const asked = [...names].filter((name) => !this.#pending.has(name))
     await Promise.all(asked.map((name) => this.#lookUp(name)))
-    return asked.length
+    // Only now: a socket may have been connected by a newer answer than the last one.
+    if (asked.length > 0 && !this.#stopped) this.#judge()
   }
 
   #hosts(): string[] {

@@ -1,0 +1,127 @@
+import type { Options } from '@periodic-flush/core'
+import { type MariadbServer, type PostgresServer, startMariadb, startPostgres } from '@periodic-flush/testing'
+import { PrismaMariaDb } from '@prisma/adapter-mariadb'
+import { PrismaPg } from '@prisma/adapter-pg'
+import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import { afterAll, afterEach, beforeAll } from 'vitest'
+import { mariadbInstalled } from '../../../../test/mariadb-installed.ts'
+import { PrismaClient as MysqlClient } from '../../../../test/prisma/documented/mysql/generated/client.ts'
+import { type Prisma, PrismaClient } from '../../../../test/prisma/documented/postgresql/generated/client.ts'
+import { type Flushable, withPeriodicFlush } from '../../src/index.ts'
+import { mysqlTables, postgresqlTables, rows } from './tables.ts'
+
+export type Settings = Omit<Prisma.PrismaClientOptions, 'adapter' | 'accelerateUrl'>
+export type Client = PrismaClient<Prisma.LogLevel>
+
+/** What a use gets: a client, or the one inside a transaction. */
+export type Within = Prisma.TransactionClient
+
+/** One of the two databases that the documentation is held against. */
+export interface Engine {
+  readonly name: 'postgresql' | 'mysql'
+  readonly installed: boolean
+  start(): Promise<PostgresServer | MariadbServer>
+  /** An adapter factory with three connections. */
+  factory(url: string): SqlDriverAdapterFactory
+  client(adapter: SqlDriverAdapterFactory, settings?: Settings): Client
+  readonly tables: readonly string[]
+}
+
+const postgresql: Engine = {
+  name: 'postgresql',
+  installed: true,
+  start: () => startPostgres(),
+  factory: (connectionString) => new PrismaPg({ connectionString, max: 3 }),
+  client: (adapter, settings) => new PrismaClient({ ...settings, adapter }),
+  tables: postgresqlTables,
+}
+
+const mysql: Engine = {
+  name: 'mysql',
+  installed: mariadbInstalled,
+  start: () => startMariadb(),
+  factory(url) {
+    const { hostname: host, port, username: user, password, pathname } = new URL(url)
+    return new PrismaMariaDb({
+      ...{ host, port: Number(port), user, password, database: pathname.slice(1) },
+      ...{ connectionLimit: 3, acquireTimeout: 60_000, connectTimeout: 5_000 },
+    })
+  },
+  // Its schema has the same models, except for what only PostgreSQL has; what a use of those gives is compared all the same.
+  client: (adapter, settings) => new MysqlClient({ ...(settings as object), adapter }) as unknown as Client,
+  tables: mysqlTables,
+}
+
+export const engines: readonly Engine[] = [postgresql, mysql].filter(({ installed }) => installed)
+
+/** A server with the documented models for a describe block, and clients that are disconnected after each test. */
+export interface Stage {
+  readonly server: PostgresServer | MariadbServer
+  /** Puts the rows back that there were at first. */
+  reset(): Promise<void>
+  bare(settings?: Settings, adapter?: SqlDriverAdapterFactory): Client
+  flushing(
+    options?: Options<SqlDriverAdapter>,
+    settings?: Settings,
+    adapter?: SqlDriverAdapterFactory,
+  ): Client & Flushable
+  /** Keeps a client until all tests have run. */
+  lasting<Kept extends { $disconnect(): Promise<void> }>(client: Kept): Kept
+  /** Disconnects a client after the test. */
+  closing<Closed extends { $disconnect(): Promise<void> }>(client: Closed): Closed
+}
+
+export function stage(engine: Engine): Stage {
+  let server: PostgresServer | MariadbServer | undefined
+  const open: { $disconnect(): Promise<void> }[] = []
+  const kept: typeof open = []
+  const started = () => {
+    if (server === undefined) throw new Error('the server is started before the tests run')
+    return server
+  }
+  beforeAll(async () => {
+    server = await engine.start()
+    for (const table of engine.tables) await server.query(table)
+  })
+  afterEach(() => Promise.all(open.splice(0).map((client) => client.$disconnect())))
+  afterAll(async () => {
+    await Promise.all(kept.map((client) => client.$disconnect()))
+    await server?.stop()
+  })
+  return {
+    get server() {
+      return started()
+    },
+    async reset() {
+      for (const statement of rows(engine.name)) await started().query(statement)
+    },
+    bare(settings = {}, adapter = engine.factory(started().url())) {
+      return this.closing(engine.client(adapter, settings))
+    },
+    flushing(options = {}, settings = {}, adapter = engine.factory(started().url())) {
+      const prisma = withPeriodicFlush(engine.client(adapter, settings), { intervalMs: false, ...options })
+      return this.closing(prisma)
+    },
+    lasting(client) {
+      open.splice(open.indexOf(client), 1)
+      kept.push(client)
+      return client
+    },
+    closing(client) {
+      open.push(client)
+      return client
+    },
+  }
+}
+
+export const swapped = { wait: 'swapped' } as const
+
+/** What a call gives, or all that its error tells. */
+export async function outcome(work: () => unknown): Promise<unknown> {
+  try {
+    return { gave: await work() }
+  } catch (error) {
+    if (!(error instanceof Error)) return { threw: error }
+    return { failed: error.constructor.name, name: error.name, message: error.message, ...error }
+  }
+}
