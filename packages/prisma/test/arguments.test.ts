@@ -55,7 +55,8 @@ test('a function that gives something else is told so, at once and later', async
   expect(() => flushingAdapter(client as never)).toThrow(expected)
   await expect(flushingAdapter(async () => client() as never)).rejects.toThrow(expected)
   const given = [factory(), factory(), client()]
-  const flushing = flushingAdapter(() => given.shift() as never, { intervalMs: false })
+  const next = (): PrismaPg => given.shift() as PrismaPg
+  const flushing = flushingAdapter(next, { intervalMs: false })
   const adapter = await flushing.connect()
   await flushing.$flush({ wait: 'swapped' }).catch(() => {})
   await expect(flushing.$flush()).rejects.toMatchObject({ code: 'OPEN_FAILED', cause: expected })

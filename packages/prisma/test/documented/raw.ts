@@ -36,7 +36,8 @@ export function rawOf(engine: 'postgresql' | 'mysql'): { reads: Uses; writes: Us
         prisma.$queryRaw`select id from ${users} ${sql`where city = ${'Berlin'}`} order by id`,
       'values of a query that was written elsewhere': (prisma) => {
         const query = raw(`select name from ${user} where email = ${first}`)
-        query.values = ['alice@prisma.io']
+        // As the documentation has it, though the types say that it is read-only.
+        Object.assign(query, { values: ['alice@prisma.io'] })
         return prisma.$queryRaw(query)
       },
       $queryRawUnsafe: (prisma) =>

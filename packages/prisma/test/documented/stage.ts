@@ -3,7 +3,7 @@ import { type MariadbServer, type PostgresServer, startMariadb, startPostgres } 
 import { PrismaMariaDb } from '@prisma/adapter-mariadb'
 import { PrismaPg } from '@prisma/adapter-pg'
 import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
-import { afterAll, afterEach, beforeAll } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { mariadbInstalled } from '../../../../test/mariadb-installed.ts'
 import { PrismaClient as MysqlClient } from '../../../../test/prisma/documented/mysql/generated/client.ts'
 import { type Prisma, PrismaClient } from '../../../../test/prisma/documented/postgresql/generated/client.ts'
@@ -21,8 +21,8 @@ export interface Engine {
   readonly name: 'postgresql' | 'mysql'
   readonly installed: boolean
   start(): Promise<PostgresServer | MariadbServer>
-  /** An adapter factory with three connections. */
-  factory(url: string): SqlDriverAdapterFactory
+  /** An adapter factory with three connections; for MariaDB, how long one may take. */
+  factory(url: string, acquireTimeout?: number): SqlDriverAdapterFactory
   client(adapter: SqlDriverAdapterFactory, settings?: Settings): Client
   readonly tables: readonly string[]
 }
@@ -32,7 +32,8 @@ const postgresql: Engine = {
   installed: true,
   start: () => startPostgres(),
   factory: (connectionString) => new PrismaPg({ connectionString, max: 3 }),
-  client: (adapter, settings) => new PrismaClient({ ...settings, adapter }),
+  // Whatever levels the settings log: a test listens only to those.
+  client: (adapter, settings) => new PrismaClient({ ...settings, adapter }) as Client,
   tables: postgresqlTables,
 }
 
@@ -40,11 +41,11 @@ const mysql: Engine = {
   name: 'mysql',
   installed: mariadbInstalled,
   start: () => startMariadb(),
-  factory(url) {
+  factory(url, acquireTimeout = 60_000) {
     const { hostname: host, port, username: user, password, pathname } = new URL(url)
     return new PrismaMariaDb({
       ...{ host, port: Number(port), user, password, database: pathname.slice(1) },
-      ...{ connectionLimit: 3, acquireTimeout: 60_000, connectTimeout: 5_000 },
+      ...{ connectionLimit: 3, acquireTimeout, connectTimeout: 5_000 },
     })
   },
   // Its schema has the same models, except for what only PostgreSQL has; what a use of those gives is compared all the same.
@@ -122,6 +123,37 @@ export async function outcome(work: () => unknown): Promise<unknown> {
     return { gave: await work() }
   } catch (error) {
     if (!(error instanceof Error)) return { threw: error }
-    return { failed: error.constructor.name, name: error.name, message: error.message, ...error }
+    const { name, message } = error
+    return { failed: error.constructor.name, ...error, name, message }
   }
+}
+
+/** Without what is different each time: how long something took. */
+export const withoutFigures = (seen: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(seen, (key, value) => {
+      if (key === 'timeTaken') return undefined
+      return typeof value === 'string' ? value.replace(/\d+ ms/g, 'n ms') : value
+    }),
+  )
+
+/** Sees to it that `work` gives with a flushing client what it gives with a bare one, and gives that. */
+export async function alike(
+  on: Stage,
+  work: (prisma: Client, flush: () => Promise<unknown>) => unknown,
+  { settings = {}, factory = () => undefined }: Surroundings = {},
+): Promise<unknown> {
+  await on.reset()
+  const bare = on.bare(settings, factory())
+  const expected = withoutFigures(await outcome(() => work(bare, async () => {})))
+  await on.reset()
+  const flushing = on.flushing({}, settings, factory())
+  expect(withoutFigures(await outcome(() => work(flushing, () => flushing.$flush(swapped))))).toEqual(expected)
+  await expect.poll(() => flushing.$flusher.stats()).toMatchObject({ leases: 0, waiting: 0, failures: 0 })
+  return expected
+}
+
+interface Surroundings {
+  readonly settings?: Settings
+  readonly factory?: () => SqlDriverAdapterFactory | undefined
 }

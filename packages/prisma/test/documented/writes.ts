@@ -31,7 +31,7 @@ const queries: Uses = {
   'deleteMany()': (prisma) => prisma.post.deleteMany({ where: { authorId: 1 } }),
   'deleteMany({ limit })': (prisma) => prisma.post.deleteMany({ limit: 1 }),
   'increment, decrement, multiply, divide, set': async (prisma) => {
-    const likes = (data: Prisma.PostUpdateManyMutationInput['likes']) =>
+    const likes = (data: Prisma.IntFieldUpdateOperationsInput) =>
       prisma.post.update({ where: { id: 1 }, data: { likes: data }, select: { likes: true } })
     return [
       await likes({ increment: 5 }),
