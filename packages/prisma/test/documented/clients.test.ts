@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, expect, test, vi } from 'vitest'
 import { Prisma } from '../../../../test/prisma/documented/postgresql/generated/client.ts'
 import { withPeriodicFlush } from '../../src/index.ts'
-import { alike, type Client, engines, outcome, type Settings, stage, swapped } from './stage.ts'
+import { alike, type Client, engines, outcome, type Settings, stage, swapped, withoutFigures } from './stage.ts'
 
 const ids = { select: { id: true }, orderBy: { id: 'asc' } } as const
 
@@ -93,7 +93,7 @@ describe.each(engines)('a client of $name', (engine) => {
     await on.reset()
     const none = async () => {}
     const given = [model, client, result, query]
-    const bare = await shown(extend(on.bare(), ...given) as unknown as Extended, none)
+    const bare = withoutFigures(await shown(extend(on.bare(), ...given) as unknown as Extended, none))
     const options = { intervalMs: false } as const
     const orders = [
       extend(on.flushing(), ...given),
@@ -104,7 +104,7 @@ describe.each(engines)('a client of $name', (engine) => {
       withPeriodicFlush(extend(on.bare(), ...given) as unknown as Client, options),
     ]
     for (const each of orders as unknown as (Extended & ReturnType<typeof on.flushing>)[]) {
-      expect(await shown(each, () => each.$flush(swapped))).toEqual(bare)
+      expect(withoutFigures(await shown(each, () => each.$flush(swapped)))).toEqual(bare)
       expect(each.$flusher.stats()).toMatchObject({ flushes: 1, leases: 0 })
     }
   })
@@ -152,7 +152,7 @@ describe.each(engines)('a client of $name', (engine) => {
         await flush()
         await prisma.user.delete({ where: { id: 99 } })
       })
-    expect(JSON.stringify(await alike(on, work, { settings: all }))).toMatch(/commit.*no longer|error/i)
+    expect(JSON.stringify(await alike(on, work, { settings: all }))).toMatch(/"error".*P2025|"error"/)
   })
 
   test('log to stdout', async () => {
@@ -191,14 +191,16 @@ describe.each(engines)('a client of $name', (engine) => {
         () => ({ route: context.getStore() }),
       ],
     }
+    // A query runs where it is awaited.
+    const counted = (query: PromiseLike<number>) => query.then((count) => count)
     const work = (prisma: Client, flush: () => Promise<unknown>) =>
       told(prisma, async () => {
-        await context.run('/users', () => prisma.user.count())
+        await context.run('/users', () => counted(prisma.user.count()))
         await flush()
-        await context.run('/posts', () => prisma.post.count())
+        await context.run('/posts', () => counted(prisma.post.count()))
         await prisma.$transaction(async (tx) => {
           await flush()
-          await context.run('/inside', () => tx.post.count())
+          await context.run('/inside', () => counted(tx.post.count()))
         })
       })
     const seen = JSON.stringify(await alike(on, work, { settings }))
@@ -270,9 +272,8 @@ describe.each(engines)('a client of $name', (engine) => {
     const flushing = on.flushing({}, {}, factory())
     expect(await work(flushing)).toEqual(expected)
     expect(flushing.$flusher.stats()).toMatchObject({ leases: 0, waiting: 0 })
-    // The password of PostgreSQL's test server is not asked for: there is just no such user.
-    if (engine.name === 'postgresql' || !name.startsWith('P1001'))
-      expect(JSON.stringify(expected)).toContain(name.slice(0, 5))
+    // MariaDB's pool goes on trying, until its own time is over.
+    if (engine.name === 'postgresql') expect(JSON.stringify(expected)).toContain(name.slice(0, 5))
   })
 
   test('a connection that is killed in a statement fails it as natively, and the next one works', async () => {

@@ -133,6 +133,7 @@ export const withoutFigures = (seen: unknown): unknown =>
   JSON.parse(
     JSON.stringify(seen, (key, value) => {
       if (key === 'timeTaken') return undefined
+      if (typeof value === 'bigint') return `${value}n`
       return typeof value === 'string' ? value.replace(/\d+ ms/g, 'n ms') : value
     }),
   )
