@@ -204,7 +204,7 @@ for (const engine of engines.filter(({ name }) => name === 'postgresql')) {
         await prisma.$connect()
         expect(await answers(prisma)).toEqual(expected)
         const reports = await flushAll([prisma, ...(given[index] ?? [])])
-        expect(reports).toMatchObject([{ ok: true }, { ok: true }, { ok: true }])
+        expect(reports).toMatchObject([{ status: 'flushed' }, { status: 'flushed' }, { status: 'flushed' }])
         expect(await answers(prisma)).toEqual(expected)
         await prisma.$disconnect()
       }

@@ -15,9 +15,10 @@ const extensions = {
         async exists(this: unknown, where: object) {
           const model = Prisma.getExtensionContext(this) as unknown as {
             $name: string
+            $parent: object
             count(args: object): Promise<number>
           }
-          return [model.$name, (await model.count({ where })) > 0]
+          return [model.$name, typeof model.$parent, (await model.count({ where })) > 0]
         },
       },
     },
