@@ -90,6 +90,12 @@ describe.each(engines)('a client of $name', (engine) => {
   const on = stage(engine)
   const { model, client, result, query, rls } = extensions
 
+  /** Resolves when the server has seen off everybody. */
+  const gone = () => {
+    const database = new URL(on.server.url()).pathname.slice(1)
+    return expect.poll(() => on.server.backends({ database }), { timeout: 20_000 }).toEqual([])
+  }
+
   test('extensions of each kind work before and after wrapping, in each order', async () => {
     await on.reset()
     const none = async () => {}
@@ -221,12 +227,12 @@ describe.each(engines)('a client of $name', (engine) => {
       await flush()
       await prisma.$disconnect()
       await prisma.$disconnect()
-      const between = await on.server.backends({ database: new URL(on.server.url()).pathname.slice(1) })
+      await gone()
       const again = await Promise.all([prisma.user.count(), prisma.$connect()])
       await Promise.all([prisma.$disconnect(), prisma.$disconnect()])
-      return [between.length, again]
+      return again
     }
-    expect(await alike(on, work)).toMatchObject({ gave: [0, [3, null]] })
+    expect(await alike(on, work)).toMatchObject({ gave: [3, null] })
   })
 
   test('$disconnect lets what runs end, and cancels a transaction', () =>
@@ -254,7 +260,7 @@ describe.each(engines)('a client of $name', (engine) => {
     await one.$flush()
     expect(one.$flusher.stats()).toMatchObject({ generation: 2 })
     await other.$disconnect()
-    expect(await on.server.backends({ database: new URL(on.server.url()).pathname.slice(1) })).toEqual([])
+    await gone()
   })
 
   test.each([
@@ -271,7 +277,7 @@ describe.each(engines)('a client of $name', (engine) => {
     await on.reset()
     const expected = await work(on.bare({}, factory()))
     const flushing = on.flushing({}, {}, factory())
-    expect(await work(flushing)).toEqual(expected)
+    expect(withoutFigures(await work(flushing))).toEqual(withoutFigures(expected))
     expect(flushing.$flusher.stats()).toMatchObject({ leases: 0, waiting: 0 })
     // MariaDB's pool goes on trying, until its own time is over.
     if (engine.name === 'postgresql') expect(JSON.stringify(expected)).toContain(name.slice(0, 5))

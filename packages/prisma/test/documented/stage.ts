@@ -128,13 +128,13 @@ export async function outcome(work: () => unknown): Promise<unknown> {
   }
 }
 
-/** Without what is different each time: how long something took. */
+/** Without what is different each time: how long something took, and on which connection. */
 export const withoutFigures = (seen: unknown): unknown =>
   JSON.parse(
     JSON.stringify(seen, (key, value) => {
       if (key === 'timeTaken') return undefined
       if (typeof value === 'bigint') return `${value}n`
-      return typeof value === 'string' ? value.replace(/\d+ ms/g, 'n ms') : value
+      return typeof value === 'string' ? value.replace(/\d+ ?ms/g, 'n ms').replace(/conn:\d+/g, 'conn:n') : value
     }),
   )
 
