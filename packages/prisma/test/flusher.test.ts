@@ -146,3 +146,14 @@ test('a lease ends when its transaction has, also when that could not begin or i
   await tx.rollback()
   await expect.poll(() => factory.$flusher.stats().retiring).toEqual([])
 })
+
+test('a transaction that is being begun when it is cut fails with CUT', async () => {
+  const factory = flushing()
+  const adapter = await factory.connect()
+  await pidOf(adapter)
+  await server.freeze()
+  const failed = expect(adapter.startTransaction()).rejects.toMatchObject({ code: 'CUT' })
+  await factory.$flusher.close({ deadlineMs: 0 })
+  await server.thaw()
+  await failed
+})
