@@ -22,7 +22,7 @@ export interface FlusherEvents {
   readonly cut: { name: string; generation: number; stragglers: readonly Straggler[] }
   /** A flush failed and the old client serves on (`step` is a step of the flush), or tidying up did. */
   readonly failed: { name: string; reason: string; step: FailedStep; error: PeriodicFlushError | unknown }
-  /** A caller has to wait for a lease while generations overlap or the first client opens; once per such spell. */
+  /** A caller has to wait for a lease while generations overlap, or for a hold to end; once per such spell. */
   readonly waiting: { name: string; waiting: number }
   /** Notifications on these channels may have been lost: the listening connection broke, or moved to another server. */
   readonly 'listen-gap': { name: string; channels: readonly string[] }

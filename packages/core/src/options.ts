@@ -1,11 +1,13 @@
 import {
   aBoolean,
   between,
+  isName,
   milliseconds,
   nonEmptyString,
   oneOf,
   orFalse,
   type Rule,
+  shown,
   verified,
   wholeNumber,
   withMethods,
@@ -77,6 +79,17 @@ const trigger = withMethods('a trigger', 'start')
 const isTrigger = (value: unknown): boolean =>
   trigger.kind(value) && nonEmptyString.kind(Reflect.get(Object(value), 'name'))
 
+/** `[nameMoved]` is a likely slip. */
+function firstThatIsNone(triggers: unknown): string {
+  if (!Array.isArray(triggers)) return shown(triggers)
+  const index = triggers.findIndex((each) => !isTrigger(each))
+  const given: unknown = triggers[index]
+  if (typeof given !== 'function') return `${shown(given)} at index ${index}`
+  const name = isName(given.name) ? given.name : 'trigger'
+  const call = `${name}(${given.length === 0 ? '' : '…'})`
+  return `a function at index ${index}: what makes a trigger has to be called, as in triggers: [${call}]`
+}
+
 const deadlineMs = milliseconds(0)
 const onDeadline = oneOf('auto', 'keep', 'cut')
 
@@ -97,6 +110,7 @@ export const rules: Readonly<Record<keyof Options, Rule>> = {
   triggers: {
     expected: 'an array of triggers',
     kind: (value) => Array.isArray(value) && value.every(isTrigger),
+    given: firstThatIsNone,
   },
   name: nonEmptyString,
 }

@@ -367,7 +367,8 @@ export class Rotator<Client> {
   #waitFor(): void {
     const generation = this.#current
     const { name } = this.#options
-    if (this.#waiters.size === 1 && (generation === undefined || this.#live.size > 1 || this.#hold.active)) {
+    // Not while the first client opens, or where it is full: without us they would wait too.
+    if (this.#waiters.size === 1 && (this.#live.size > 1 || this.#hold.active)) {
       this.#events.emit('waiting', { name, waiting: 1 })
     }
     if (generation !== undefined && this.#due.has(generation, this.#clock.now())) this.#due.flush(generation)

@@ -5,6 +5,8 @@ export interface Rule {
   readonly expected: string
   readonly kind: (value: unknown) => boolean
   readonly range?: (value: never) => boolean
+  /** What was given instead, where that tells more than `shown` does, or how to put it right. */
+  readonly given?: (value: unknown) => string
 }
 
 /** Node's timers fire at once for anything longer. */
@@ -97,8 +99,8 @@ export function verified<T extends object>(
  * was expected and what was given.
  */
 export function verifyValue(name: string, value: unknown, rule: Rule): void {
-  if (!holds(value, rule.kind)) throw new TypeError(complaint(name, rule, shown(value)))
-  if (!holds(value as never, rule.range)) throw new RangeError(complaint(name, rule, shown(value)))
+  if (!holds(value, rule.kind)) throw new TypeError(complaint(name, rule, given(value, rule)))
+  if (!holds(value as never, rule.range)) throw new RangeError(complaint(name, rule, given(value, rule)))
 }
 
 /**
@@ -154,6 +156,15 @@ function keysOf(given: unknown): string[] | undefined {
   }
 }
 
+/** What cannot even be looked at is told of as everything else is. */
+function given(value: unknown, rule: Rule): string {
+  try {
+    return rule.given?.(value) ?? shown(value)
+  } catch {
+    return shown(value)
+  }
+}
+
 /** Without the error of a getter as cause: nobody knows what that quotes. */
 function read(given: object, key: string, rule: Rule): unknown {
   try {
@@ -174,5 +185,10 @@ function isTelling(text: string): boolean {
 
 /** The name of an option as an error message quotes it: where it cannot be one, it may be a secret. */
 function named(key: string): string {
-  return /^[a-z_]{1,30}$/i.test(key) ? `\`${key}\`` : `with a name of ${key.length} characters`
+  return isName(key) ? `\`${key}\`` : `with a name of ${key.length} characters`
+}
+
+/** Whether a word may be the name of an option or of a function. */
+export function isName(word: string): boolean {
+  return /^[a-z_]{1,30}$/i.test(word)
 }

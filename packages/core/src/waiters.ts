@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Clock, Timer } from './clock.ts'
 import { PeriodicFlushError } from './errors.ts'
 import type { Holder, Lease } from './generation.ts'
@@ -16,10 +17,29 @@ export interface Caller<Client> {
   fail(error: unknown): void
 }
 
+/** A caller that is called in the asynchronous context in which it began to wait, and not in that of who serves it. */
+class CallerInContext<Client> extends AsyncResource implements Caller<Client> {
+  readonly #caller: Caller<Client>
+
+  constructor(caller: Caller<Client>) {
+    super('PeriodicFlushCaller')
+    this.#caller = caller
+  }
+
+  start(lease: Lease<Client>): void {
+    this.runInAsyncScope(this.#caller.start, this.#caller, lease)
+  }
+
+  fail(error: unknown): void {
+    this.runInAsyncScope(this.#caller.fail, this.#caller, error)
+  }
+}
+
 /**
  * Callers that wait for a lease, first in first out: a doubly linked list, since one that gives up may stand anywhere.
  *
- * Whoever is served starts within the call that serves it, so that a connection is never idle while somebody waits.
+ * Whoever is served starts within the call that serves it, so that a connection is never idle while somebody waits; but in
+ * its own asynchronous context, on which tracing and `AsyncLocalStorage` rely.
  */
 export class Waiters<Client> {
   readonly #name: string
@@ -38,7 +58,8 @@ export class Waiters<Client> {
   }
 
   add(holder: Holder, { signal, timeoutMs }: AcquireOptions, caller: Caller<Client>): void {
-    const waiter: Waiter<Client> = { holder, caller, ahead: this.#last, behind: undefined, end: undefined }
+    const inContext = new CallerInContext(caller)
+    const waiter: Waiter<Client> = { holder, caller: inContext, ahead: this.#last, behind: undefined, end: undefined }
     if (this.#last === undefined) this.#first = waiter
     else this.#last.behind = waiter
     this.#last = waiter

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
 import { messageOf, withoutCredentials } from '../src/credentials.ts'
 import { createFlusher } from '../src/flusher.ts'
+import { failover, nameMoved, signal } from '../src/index.ts'
 import { holder, ScriptedDriver } from './scripted-driver.ts'
 
 const wrong: [Record<string, unknown>, typeof TypeError | typeof RangeError, string][] = [
@@ -16,7 +17,21 @@ const wrong: [Record<string, unknown>, typeof TypeError | typeof RangeError, str
   [{ onDeadline: 'kill' }, RangeError, "Expected `onDeadline` to be 'auto' or 'keep' or 'cut', got 'kill'"],
   [{ overlap: 0 }, RangeError, 'Expected `overlap` to be a whole number from 1, got 0'],
   [{ overlap: 1.5 }, RangeError, 'got 1.5'],
-  [{ triggers: [{}] }, TypeError, 'Expected `triggers` to be an array of triggers, got an array'],
+  [{ triggers: [{}] }, TypeError, 'Expected `triggers` to be an array of triggers, got an object at index 0'],
+  [{ triggers: [failover(), null] }, TypeError, 'got null at index 1'],
+  [{ triggers: nameMoved() }, TypeError, 'got an object'],
+  [
+    { triggers: [nameMoved] },
+    TypeError,
+    'at index 0: what makes a trigger has to be called, as in triggers: [nameMoved()]',
+  ],
+  [
+    { triggers: [failover(), failover] },
+    TypeError,
+    'a function at index 1: what makes a trigger has to be called, as in triggers: [failover()]',
+  ],
+  [{ triggers: [signal] }, TypeError, 'has to be called, as in triggers: [signal(…)]'],
+  [{ triggers: [() => nameMoved()] }, TypeError, 'has to be called, as in triggers: [trigger()]'],
   [{ name: '' }, RangeError, 'Expected `name` to be a non-empty string'],
 ]
 

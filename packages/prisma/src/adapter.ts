@@ -6,10 +6,7 @@ import {
   type Lease,
   type Options,
   PeriodicFlushError,
-  type Rule,
   verifyOptions,
-  verifyValue,
-  withMethods,
 } from '@periodic-flush/core'
 import type {
   IsolationLevel,
@@ -19,6 +16,7 @@ import type {
   SqlResultSet,
   Transaction,
 } from '@prisma/driver-adapter-utils'
+import { verifyFactory, verifyFunction } from './arguments.ts'
 import { patienceOf, underlyingDriver } from './driver.ts'
 import { type PrismaFlusher, Rotation } from './rotation.ts'
 
@@ -34,12 +32,6 @@ export interface Flushable {
 }
 
 const flushing = new WeakMap<object, Rotation>()
-
-const withConnect = withMethods('a driver adapter factory', 'connect')
-const adapterFactory: Rule = {
-  expected: 'a driver adapter factory, such as new PrismaPg({ … })',
-  kind: (value) => withConnect.kind(value) && typeof Reflect.get(Object(value), 'adapterName') === 'string',
-}
 
 /**
  * An adapter factory whose connections are flushed periodically: `new PrismaClient({ adapter: flushingAdapter(…) })`.
@@ -66,10 +58,13 @@ export function flushingAdapter(
 ): (SqlDriverAdapterFactory & Flushable) | Promise<SqlDriverAdapterFactory & Flushable> {
   verifyOptions(options)
   if (typeof given !== 'function') return flushable(given, rotationOf(given, options))
+  verifyFunction(given)
   const first = given()
   if (first instanceof Promise) return first.then((factory) => ofFunction(factory, given, options))
   return ofFunction(first, given, options)
 }
+
+const returned = 'what the function returns'
 
 /** Connects by `first` at first, and by whatever `next` gives from then on. */
 function ofFunction(
@@ -77,9 +72,9 @@ function ofFunction(
   next: () => SqlDriverAdapterFactory | Promise<SqlDriverAdapterFactory>,
   options: Options<SqlDriverAdapter>,
 ): SqlDriverAdapterFactory & Flushable {
-  let unused: SqlDriverAdapterFactory | undefined = verified(first)
+  let unused: SqlDriverAdapterFactory | undefined = verified(first, returned)
   const connect = async (): Promise<SqlDriverAdapter> => {
-    const factory = unused ?? verified(await next())
+    const factory = unused ?? verified(await next(), returned)
     unused = undefined
     return factory.connect()
   }
@@ -111,8 +106,8 @@ function rotationOf(factory: SqlDriverAdapterFactory, options: Options<SqlDriver
   return rotation
 }
 
-function verified(factory: SqlDriverAdapterFactory): SqlDriverAdapterFactory {
-  verifyValue('factory', factory, adapterFactory)
+function verified(factory: SqlDriverAdapterFactory, name = 'factory'): SqlDriverAdapterFactory {
+  verifyFactory(name, factory)
   if (flushing.has(factory)) {
     throw new PeriodicFlushError(
       'UNSUPPORTED_CLIENT',

@@ -1,14 +1,7 @@
-import {
-  type Options,
-  obeys,
-  PeriodicFlushError,
-  shown,
-  verifyOptions,
-  verifyValue,
-  withMethods,
-} from '@periodic-flush/core'
+import { type Options, PeriodicFlushError, verifyOptions } from '@periodic-flush/core'
 import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import { type Flushable, makeFlushing } from './adapter.ts'
+import { isNoClient, isPrismaClient, verifyClient } from './arguments.ts'
 import type { Rotation } from './rotation.ts'
 
 /** What this package needs of a PrismaClient. */
@@ -61,10 +54,10 @@ export function withPeriodicFlush(
     // Not by `$extends`: each layer of it costs every query some microseconds, and drops `$on`.
     return Object.defineProperties(first, { $flush: { value: rotation.flush }, $flusher: { value: rotation } })
   }
-  if (options !== undefined) throw new TypeError(`Expected a PrismaClient, got ${shown(first)}`)
+  if (options !== undefined || !isNoClient(first)) verifyClient(first)
   verifyOptions(first === undefined ? {} : first)
   return (client: PrismaClientLike) => {
-    verifyValue('client', client, prismaClient)
+    verifyClient(client)
     const rotation = wrap(client, first)
     const extension = { name: 'periodic-flush', client: { $flush: rotation.flush, $flusher: rotation } }
     return client.$extends(extension as never)
@@ -76,12 +69,6 @@ function wrap(prisma: PrismaClientLike, options: Options<SqlDriverAdapter> = {})
   // A no-op on a client that has not connected. One that has must let go of what it connected by itself.
   prisma.$disconnect().catch((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
   return rotation
-}
-
-const prismaClient = withMethods('a PrismaClient', '$extends', '$disconnect')
-
-function isPrismaClient(value: PrismaClientLike | Options<SqlDriverAdapter> | undefined): value is PrismaClientLike {
-  return obeys(value, prismaClient)
 }
 
 function adapterFactoryOf(prisma: PrismaClientLike): SqlDriverAdapterFactory {
