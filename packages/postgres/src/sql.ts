@@ -6,8 +6,10 @@ import {
   type FlushOptions,
   type FlushReport,
   type Options,
+  obeys,
   shown,
   verifyOptions,
+  withMethods,
 } from '@periodic-flush/core'
 import type { Sql } from 'postgres'
 import { type Client, type Handler, noop, type Query } from './client.ts'
@@ -49,8 +51,11 @@ export function withPeriodicFlush<T extends Types>(
   factory: () => Sql<T>,
   options: Options<Sql<T>> = {},
 ): FlushingSql<T> {
-  if (typeof factory !== 'function') {
-    throw new TypeError(`Expected a function that returns a postgres.js client, got ${shown(factory)}`)
+  // A client is a function too, which would be called as a helper and give anything but a client.
+  const isClient = obeys(factory, withMethods('a client', 'unsafe'))
+  if (typeof factory !== 'function' || isClient) {
+    const given = isClient ? 'a client' : shown(factory)
+    throw new TypeError(`Expected a function that returns a postgres.js client, got ${given}`)
   }
   verifyOptions(options)
   const facade = new Facade(() => newClient(factory()), options as Options<unknown>)

@@ -516,6 +516,8 @@ describe('state that the driver keeps', () => {
 
   test('refuses what it cannot wrap', () => {
     expect(() => withPeriodicFlush(3 as never)).toThrow(TypeError)
+    const told = 'Expected a function that returns a postgres.js client, got a client'
+    expect(() => withPeriodicFlush(postgres() as never)).toThrow(new TypeError(told))
     expect(() => withPeriodicFlush((async () => postgres()) as never)).toThrow(/password. callback/)
     expect(() => withPeriodicFlush((() => ({})) as never)).toThrow(/postgres\.js client/)
     const sql = flushing()
