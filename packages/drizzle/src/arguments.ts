@@ -36,7 +36,7 @@ export function clientFactory<Made>(call: Call, factory: () => Made): () => Made
   }
   return () => {
     const made = factory()
-    return made instanceof Promise ? (made.then(verified) as Made) : verified(made)
+    return isPromise(made) ? (made.then(verified) as Made) : verified(made)
   }
 }
 
@@ -48,10 +48,10 @@ export function clientFactory<Made>(call: Call, factory: () => Made): () => Made
  */
 export function verifyDatabase(call: Call, made: unknown, client: { readonly $flusher: unknown }): void {
   const expected = 'return a Drizzle database on the client that it is given'
-  if (typeof made !== 'object' || made === null || made instanceof Promise || isClient(made)) {
+  if (typeof made !== 'object' || made === null || isPromise(made) || isClient(made)) {
     throw new TypeError(complaint(call, 'database', expected, made))
   }
-  if (isDatabase(made) && flusherOf(made.$client) !== client.$flusher) {
+  if (isDatabase(made) && !isOn(made, client)) {
     throw new TypeError(complaint(call, 'database', expected, made, ' on another one'))
   }
 }
@@ -63,13 +63,21 @@ function complaint(call: Call, argument: 'factory' | 'database', expected: strin
 }
 
 function told(value: unknown): string {
-  if (value instanceof Promise) return 'a promise'
+  if (isPromise(value)) return 'a promise'
   if (isDatabase(value)) return 'a Drizzle database'
   return isClient(value) ? 'a client' : shown(value)
 }
 
+// Whoever asks something of a value here does it by a rule: one that cannot even be looked at is none of all this.
+
+const isPromise = (value: unknown): value is Promise<unknown> =>
+  obeys(value, { expected: 'a promise', kind: (given) => given instanceof Promise })
+
 /** Both versions of Drizzle keep what they were given there; what `withReplicas` returns has it too. */
 const isDatabase = (value: unknown): value is { readonly $client: unknown } => has(value, '$client')
+
+const isOn = (made: { readonly $client: unknown }, { $flusher }: { readonly $flusher: unknown }): boolean =>
+  obeys(made, { expected: 'a database', kind: () => flusherOf(made.$client) === $flusher })
 
 /** Any client that Drizzle takes queries in one of these ways, and so do databases. */
 const isClient = (value: unknown): boolean => !isDatabase(value) && (has(value, 'unsafe') || has(value, 'query'))

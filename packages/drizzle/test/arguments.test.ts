@@ -96,6 +96,7 @@ describe.each(drivers)('$driver', ({ call, client, url, kind, right, versions, r
 
   test.each([
     ['nothing', () => undefined, 'undefined'],
+    ['null', () => null, 'null'],
     ['the client itself', (given: unknown) => given, 'a client'],
     ['a promise', async (given: unknown) => db(given), 'a promise'],
     ['a database of a string', () => drizzle(url), 'a Drizzle database on another one'],
@@ -165,22 +166,48 @@ test('a database on what `promise()` gives of a callback pool is on the pool tha
   expect(later.$flusher.name).toBe('mysql2')
 })
 
-test('an error tells no secret of what it got', () => {
-  const odd = new Proxy(
-    {},
-    {
-      has: () => {
-        throw new Error(secret)
+const revoked = (): object => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+const failing = () => {
+  throw new Error(secret)
+}
+
+test.each([
+  ['fails when it is looked at', () => new Proxy({}, { has: failing })],
+  ['cannot be looked at', revoked],
+  [
+    'fails when its client is asked for',
+    () => ({
+      get $client() {
+        return failing()
       },
-    },
-  )
-  for (const given of [odd, () => odd, pgUrl, { password: secret }]) {
-    try {
-      ;(withPg as Call)(given, () => ({}))
-      ;(withPg as Call)(() => new Pool(), given)
-      expect.unreachable()
-    } catch (error) {
-      expect(String(error)).not.toContain(secret)
-    }
+    }),
+  ],
+  ['is a secret', () => pgUrl],
+  ['holds a secret', () => ({ password: secret })],
+])('what %s is refused in the same words, and not shown', (_, given) => {
+  const wrong: [string, () => unknown][] = [
+    ['factory', () => (withPg as Call)(given(), () => ({}))],
+    ['database', () => (withPg as Call)(() => new Pool(), given())],
+  ]
+  for (const [argument, call] of wrong) {
+    expect(call).toThrow(new RegExp(`^Expected \`${argument}\`, the \\w+ argument, to be a function(?!.*${secret})`))
   }
+})
+
+test('a database that cannot say which client it is on is on another one', () => {
+  const odd = {
+    get $client() {
+      return failing()
+    },
+  }
+  expect(() =>
+    (withPg as Call)(
+      () => new Pool(),
+      () => odd,
+    ),
+  ).toThrow('got a Drizzle database on another one')
 })
