@@ -83,7 +83,7 @@ const isOn = (made: { readonly $client: unknown }, { $flusher }: { readonly $flu
 const isClient = (value: unknown): boolean => !isDatabase(value) && (has(value, 'unsafe') || has(value, 'query'))
 
 const has = (value: unknown, member: string): boolean =>
-  obeys(value, { expected: member, kind: (given) => Object(given) === given && member in (given as object) })
+  obeys(value, { expected: member, kind: (given) => member in (given as object) })
 
 /** The pool that a flushing one of mysql2 gives by `promise()` has that one as its `pool`. */
 function flusherOf(client: unknown): unknown {

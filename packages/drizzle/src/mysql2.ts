@@ -11,7 +11,7 @@ const call: Call = { client: 'a new mysql2 pool', factory: 'createPool(config)' 
  * A Drizzle database that does not stay glued to yesterday's server.
  *
  * ```ts
- * const db = withPeriodicFlush(() => createPool(config), (client) => drizzle(client, { schema, mode: 'default' }))
+ * const db = withPeriodicFlush(() => createPool(config), (client) => drizzle({ client, schema, mode: 'default' }))
  * ```
  *
  * @param factory makes a new mysql2 pool, of either flavour, at each call. It may be async, to fetch credentials: what is

@@ -12,7 +12,7 @@ const call: Call = { client: 'a new pg.Pool', factory: 'new Pool(config)' }
  * A Drizzle database that does not stay glued to yesterday's server.
  *
  * ```ts
- * const db = withPeriodicFlush(() => new Pool(config), (client) => drizzle(client, { schema }))
+ * const db = withPeriodicFlush(() => new Pool(config), (client) => drizzle({ client, schema }))
  * ```
  *
  * @param factory makes a new `pg.Pool` at each call; it may be async, to fetch credentials.

@@ -12,7 +12,7 @@ const call: Call = { client: 'a new postgres.js client', factory: 'postgres(url)
  * A Drizzle database that does not stay glued to yesterday's server.
  *
  * ```ts
- * const db = withPeriodicFlush(() => postgres(url), (client) => drizzle(client, { schema }))
+ * const db = withPeriodicFlush(() => postgres(url), (client) => drizzle({ client, schema }))
  * ```
  *
  * @param factory makes a new postgres.js client at each call.

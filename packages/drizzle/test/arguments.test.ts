@@ -21,7 +21,7 @@ const secret = 'hunter2'
 const pgUrl = `postgres://me:${secret}@${nowhere}/db`
 const mysqlUrl = `mysql://me:${secret}@${nowhere}/db`
 
-type Call = (factory: unknown, database: unknown) => unknown
+type Call = (factory: unknown, database: unknown, options?: unknown) => unknown
 type Drizzle = (...given: unknown[]) => object
 
 const drivers = [
@@ -102,6 +102,11 @@ describe.each(drivers)('$driver', ({ call, client, url, kind, right, versions, r
     ['a database of a string', () => drizzle(url), 'a Drizzle database on another one'],
     ['a database of 1.0 of a string', () => drizzleRc(url), 'a Drizzle database on another one'],
     ['a database of another client', () => drizzleRc({ client: client() }), 'a Drizzle database on another one'],
+    [
+      'a database of another flushing client',
+      () => db((call(client, db) as { $client: unknown }).$client),
+      'a Drizzle database on another one',
+    ],
     ['a mock', () => (drizzle as unknown as { mock: () => object }).mock(), 'a Drizzle database on another one'],
   ])('takes no second argument that returns %s', (_, given, told) => {
     const expected = `${database} return a Drizzle database on the client that it is given, got ${told}; write ${right}`
@@ -123,6 +128,11 @@ describe.each(drivers)('$driver', ({ call, client, url, kind, right, versions, r
     })
     expect(flushed).toBe(made)
     expect(flushed).toMatchObject({ $flush: expect.any(Function), $flusher: { name: expect.any(String) } })
+  })
+
+  test('takes options, and refuses those that do not exist', () => {
+    expect(call(client, db, { name: 'mine' })).toMatchObject({ $flusher: { name: 'mine' } })
+    expect(() => call(client, db, { intervall: 1 })).toThrow('Unknown option')
   })
 
   test('what combines databases keeps the members that its type promises: those of the primary', () => {

@@ -56,8 +56,9 @@ const pagesOfOld: Pages<Database> = {
       const { query } = of as unknown as Old
       return [
         await query.users.findFirst(),
-        await query.users.findMany({ with: { posts: true, host: true }, orderBy: users.id }),
-        await query.posts.findMany({ with: { by: true }, orderBy: posts.id }),
+        await query.users.findMany({ with: { posts: true }, orderBy: users.id }),
+        // MariaDB refuses what leads to one row: its derived tables do not see the columns outside.
+        await reasonOf(query.posts.findMany({ with: { by: true }, orderBy: posts.id })),
       ]
     },
     'columns, filters, limits, offsets, order and extras': (of) =>
