@@ -1,4 +1,4 @@
-import { type Pages, reasonOf } from './documented.ts'
+import { onDatabase, type Pages, reasonOf } from './documented.ts'
 import type { Database, Edition } from './postgres-editions.ts'
 import type { Schema } from './postgres-schema.ts'
 
@@ -113,7 +113,7 @@ export function queryPages({ orm, core }: Edition, { users, posts, everything, .
         for (const where of wheres) found.push(await db.select({ id }).from(users).where(where).orderBy(byId))
         return found
       },
-      'of arrays': (db) =>
+      'of arrays': onDatabase((db) =>
         Promise.all(
           [
             orm.arrayContains(posts.labels, ['x']),
@@ -121,6 +121,7 @@ export function queryPages({ orm, core }: Edition, { users, posts, everything, .
             orm.arrayOverlaps(posts.labels, ['y']),
           ].map((where) => db.select({ id: posts.id }).from(posts).where(where).orderBy(posts.id)),
         ),
+      ),
     },
     insert: {
       'values, with what the schema fills in': async (db) => [

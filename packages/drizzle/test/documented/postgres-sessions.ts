@@ -175,7 +175,7 @@ export function sessionPages(edition: Edition, { users, posts, secrets }: Schema
               .prepare('lacks')
               .execute())(),
         ),
-      'many at once, across a flush': async (db, on) => {
+      'many at once, across a flush': onDatabase(async (db, on) => {
         const prepared = db
           .select({ id: users.id })
           .from(users)
@@ -184,7 +184,7 @@ export function sessionPages(edition: Edition, { users, posts, secrets }: Schema
         const asked = Array.from({ length: 20 }, (_, n) => prepared.execute({ id: (n % 3) + 1 }))
         await on.flush()
         return Promise.all(asked)
-      },
+      }),
     },
     'serverless performance': 'on where to declare a database: what it shows are prepared statements, which are above',
     'dynamic query building': {

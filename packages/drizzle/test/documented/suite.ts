@@ -1,5 +1,5 @@
 import type { Flusher, FlushOptions } from '@periodic-flush/core'
-import { afterEach, beforeAll, expect, test } from 'vitest'
+import { afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { behaviours, type Compared, expectSame, type Pages } from './documented.ts'
 
 interface Flushed {
@@ -66,7 +66,8 @@ export function holdAgainstBare<Database>(
     return async () => {
       expect(db.$flusher.stats().flushes).toBeGreaterThan(3)
       await Promise.all([end(other), db.$flusher.close()])
-      expect(await server.backends()).toEqual([])
+      // A bare pool of pg has ended before the server has seen it.
+      await vi.waitFor(async () => expect(await server.backends()).toEqual([]), { timeout: 10_000 })
     }
   })
   afterEach(() => Promise.all(ends.splice(0).map((close) => close())))
