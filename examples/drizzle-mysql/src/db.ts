@@ -12,7 +12,7 @@ const url = process.env['DATABASE_URL'] ?? (await startMariadb()).url()
 /** The flushing database, migrated. */
 export const db = withPeriodicFlush(
   () => createPool(url),
-  (client) => drizzle(client),
+  (client) => drizzle({ client }),
   { intervalMs: 30_000, triggers: [nameMoved()] },
 )
 db.$flusher.on('swap', ({ generation, reason }) => console.log(`generation ${generation} serves: ${reason}`))

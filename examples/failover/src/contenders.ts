@@ -46,7 +46,7 @@ export function contenders({ url, intervalMs, deadlineMs }: Place): Contender[] 
   const prisma = flushingPrisma(prismaClient('prisma wrapped'), { intervalMs, deadlineMs, name: 'prisma' })
   const db = flushingDrizzle(
     () => sqlClient('drizzle wrapped'),
-    (client) => drizzle(client),
+    (client) => drizzle({ client }),
     { intervalMs, deadlineMs, name: 'drizzle' },
   )
   const plainPrisma = prismaClient('prisma plain')

@@ -1,5 +1,5 @@
 import type { Flusher, FlushOptions, FlushReport } from '@periodic-flush/core'
-import { shown } from '@periodic-flush/core'
+import { type Call, verifyDatabase } from './arguments.ts'
 
 /** What a flushed database has beside its own members. */
 export interface Flushing<Client> {
@@ -9,21 +9,15 @@ export interface Flushing<Client> {
   readonly $flusher: Flusher<Client>
 }
 
-/** @throws TypeError if what should make a client or a database is no function. */
-export function verifyFunction(value: unknown, what: string): void {
-  if (typeof value !== 'function') throw new TypeError(`Expected a function that returns ${what}, got ${shown(value)}`)
-}
-
 /** A Drizzle database on a client that is flushed; it is made once, since the client stays the same. */
 export function flushingDatabase<Client, Facade extends Flushing<Client>, Database extends object>(
+  call: Call,
   client: Facade,
   database: (client: Facade) => Database,
 ): Database & Flushing<Client> {
   const { $flush, $flusher } = client
   const made = database(client)
-  if (typeof made !== 'object' || made === null) {
-    throw new TypeError(`Expected the function to return a Drizzle database, got ${shown(made)}`)
-  }
-  Object.defineProperties(made, { $flush: { value: $flush }, $flusher: { value: $flusher } })
-  return made as Database & Flushing<Client>
+  verifyDatabase(call, made, client)
+  // Like `$client`, they are there for whoever copies the database, as `withReplicas` does.
+  return Object.assign(made, { $flush, $flusher })
 }

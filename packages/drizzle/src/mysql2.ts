@@ -1,14 +1,17 @@
 import type { Options } from '@periodic-flush/core'
 import { type AnyPool, type FlushingPool, withPeriodicFlush as wrap } from '@periodic-flush/mysql2'
-import { type Flushing, flushingDatabase, verifyFunction } from './database.ts'
+import { type Call, clientFactory, verifyArguments } from './arguments.ts'
+import { type Flushing, flushingDatabase } from './database.ts'
 
 export type { Flushing } from './database.ts'
+
+const call: Call = { client: 'a new mysql2 pool', factory: 'createPool(config)' }
 
 /**
  * A Drizzle database that does not stay glued to yesterday's server.
  *
  * ```ts
- * const db = withPeriodicFlush(() => createPool(config), (client) => drizzle(client, { schema, mode: 'default' }))
+ * const db = withPeriodicFlush(() => createPool(config), (client) => drizzle({ client, schema, mode: 'default' }))
  * ```
  *
  * @param factory makes a new mysql2 pool, of either flavour, at each call. It may be async, to fetch credentials: what is
@@ -32,9 +35,8 @@ export function withPeriodicFlush<Pool extends AnyPool, Database extends object>
   database: (client: FlushingPool<Pool>) => Database,
   options: Options<Pool> = {},
 ): (Database & Flushing<Pool>) | Promise<Database & Flushing<Pool>> {
-  verifyFunction(factory, 'a mysql2 pool')
-  verifyFunction(database, 'a Drizzle database')
-  const client: FlushingPool<Pool> | Promise<FlushingPool<Pool>> = wrap(factory, options)
-  if (client instanceof Promise) return client.then((pool) => flushingDatabase(pool, database))
-  return flushingDatabase(client, database)
+  verifyArguments(call, factory, database)
+  const client: FlushingPool<Pool> | Promise<FlushingPool<Pool>> = wrap(clientFactory(call, factory), options)
+  if (client instanceof Promise) return client.then((pool) => flushingDatabase(call, pool, database))
+  return flushingDatabase(call, client, database)
 }

@@ -1,15 +1,18 @@
 import type { Options } from '@periodic-flush/core'
 import { type FlushingPool, withPeriodicFlush as wrap } from '@periodic-flush/pg'
 import type { Pool } from 'pg'
-import { type Flushing, flushingDatabase, verifyFunction } from './database.ts'
+import { type Call, clientFactory, verifyArguments } from './arguments.ts'
+import { type Flushing, flushingDatabase } from './database.ts'
 
 export type { Flushing } from './database.ts'
+
+const call: Call = { client: 'a new pg.Pool', factory: 'new Pool(config)' }
 
 /**
  * A Drizzle database that does not stay glued to yesterday's server.
  *
  * ```ts
- * const db = withPeriodicFlush(() => new Pool(config), (client) => drizzle(client, { schema }))
+ * const db = withPeriodicFlush(() => new Pool(config), (client) => drizzle({ client, schema }))
  * ```
  *
  * @param factory makes a new `pg.Pool` at each call; it may be async, to fetch credentials.
@@ -22,7 +25,6 @@ export function withPeriodicFlush<Database extends object>(
   database: (client: FlushingPool) => Database,
   options: Options<Pool> = {},
 ): Database & Flushing<Pool> {
-  verifyFunction(factory, 'a pg.Pool')
-  verifyFunction(database, 'a Drizzle database')
-  return flushingDatabase(wrap(factory, options), database)
+  verifyArguments(call, factory, database)
+  return flushingDatabase(call, wrap(clientFactory(call, factory), options), database)
 }

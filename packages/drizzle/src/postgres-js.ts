@@ -1,15 +1,18 @@
 import type { Options } from '@periodic-flush/core'
 import { type FlushingSql, type Types, withPeriodicFlush as wrap } from '@periodic-flush/postgres'
 import type { Sql } from 'postgres'
-import { type Flushing, flushingDatabase, verifyFunction } from './database.ts'
+import { type Call, clientFactory, verifyArguments } from './arguments.ts'
+import { type Flushing, flushingDatabase } from './database.ts'
 
 export type { Flushing } from './database.ts'
+
+const call: Call = { client: 'a new postgres.js client', factory: 'postgres(url)' }
 
 /**
  * A Drizzle database that does not stay glued to yesterday's server.
  *
  * ```ts
- * const db = withPeriodicFlush(() => postgres(url), (client) => drizzle(client, { schema }))
+ * const db = withPeriodicFlush(() => postgres(url), (client) => drizzle({ client, schema }))
  * ```
  *
  * @param factory makes a new postgres.js client at each call.
@@ -22,7 +25,6 @@ export function withPeriodicFlush<T extends Types, Database extends object>(
   database: (client: FlushingSql<T>) => Database,
   options: Options<Sql<T>> = {},
 ): Database & Flushing<Sql<T>> {
-  verifyFunction(factory, 'a postgres.js client')
-  verifyFunction(database, 'a Drizzle database')
-  return flushingDatabase(wrap(factory, options), database)
+  verifyArguments(call, factory, database)
+  return flushingDatabase(call, wrap(clientFactory(call, factory), options), database)
 }
