@@ -15,6 +15,9 @@ export interface Clock {
   after(ms: number, hold: boolean, callback: () => void): Timer
 }
 
+/** A timer that is late by more than this was kept from firing: the process was suspended. */
+export const LATEST_MS = 1_000
+
 /** A step of the wall clock beyond the monotonic one that is longer than this was no correction but sleep. */
 const LONGEST_CORRECTION_MS = 1_000
 

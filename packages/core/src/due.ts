@@ -1,4 +1,4 @@
-import type { Clock, Timer } from './clock.ts'
+import { type Clock, LATEST_MS, type Timer } from './clock.ts'
 import type { Generation } from './generation.ts'
 
 /** What a due flush needs of the rotator. */
@@ -15,7 +15,9 @@ export interface DueListener {
  */
 export class Due<Client> {
   /** A timer fires before this time. If it is later and none has, the process was suspended. */
-  awakeUntil = Number.POSITIVE_INFINITY
+  #awakeUntil = Number.POSITIVE_INFINITY
+  /** What was opened before that time is not trusted, for that reason, also if it serves only later. */
+  #distrusted: { readonly before: number; readonly reason: string } | undefined
   readonly #maxAgeMs: number
   readonly #clock: Clock
   readonly #listener: DueListener
@@ -30,22 +32,43 @@ export class Due<Client> {
     this.#listener = listener
   }
 
+  /** A timer fires at that time: if it does so much later, the process was suspended. */
+  armed(dueAt: number): void {
+    this.#awakeUntil = dueAt + LATEST_MS
+  }
+
+  /** Whether the process has been suspended; tells once. */
+  wakes(now: number): boolean {
+    if (now <= this.#awakeUntil) return false
+    // The timer that is late fires any moment.
+    this.armed(now)
+    return true
+  }
+
   /** Whether whoever uses it now waits for a flush. */
   has(generation: Generation<Client>, now: number): boolean {
-    if (now > this.awakeUntil) {
-      this.awakeUntil = Number.POSITIVE_INFINITY
-      generation.due = 'woke up'
-    } else if (now - generation.agesFrom > this.#maxAgeMs) {
-      generation.due ??= 'max-age'
-    }
+    if (this.wakes(now)) this.mark(generation, 'woke up')
+    else if (now - generation.agesFrom > this.#maxAgeMs) generation.due ??= 'max-age'
     return generation.due !== undefined
+  }
+
+  /** It serves from now on: the process may have slept since it was opened. */
+  serves(generation: Generation<Client>, now: number): void {
+    // Not since it was opened: where a check takes longer than `maxAgeMs`, nobody would ever be served.
+    generation.agesFrom = now
+    if (this.wakes(now)) this.#distrusted = { before: now, reason: 'woke up' }
+    const { before, reason } = this.#distrusted ?? { before: Number.NEGATIVE_INFINITY }
+    if (generation.openedAt < before) generation.due = reason
   }
 
   /** Whoever uses it next waits for a flush; where `atMostMs` is given, until that time is over. */
   mark(generation: Generation<Client>, reason: string, atMostMs?: number): void {
     this.#patience?.cancel()
     generation.due = reason
-    if (atMostMs === undefined) return
+    if (atMostMs === undefined) {
+      this.#distrusted = { before: this.#clock.now(), reason }
+      return
+    }
     this.#patience = this.#clock.after(atMostMs, false, () => {
       generation.due = undefined
       this.#listener.postponed()

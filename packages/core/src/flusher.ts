@@ -30,7 +30,7 @@ import {
 } from './options.ts'
 import { Rotator } from './rotator.ts'
 import { nonEmptyString, verifyValue } from './rule.ts'
-import { LATEST_MS, Scheduler } from './scheduler.ts'
+import { Scheduler } from './scheduler.ts'
 import type { AcquireOptions, Caller } from './waiters.ts'
 import { Watch } from './watch.ts'
 import { watchedFlusher } from './watched-flusher.ts'
@@ -65,11 +65,11 @@ export class Flusher<Client> {
     this.name = this.#options.name
     this.#clock = clock
     this.#rotator = new Rotator(driver, this.#options, clock, this.#events)
-    // A timer that is later than that was kept from firing: the process was suspended.
-    const armed = (dueAt: number) => {
-      this.#rotator.awakeUntil = dueAt + LATEST_MS
-    }
-    this.#scheduler = new Scheduler(this.#options, clock, random, () => this.#tick(), armed)
+    this.#scheduler = new Scheduler(this.#options, clock, random, {
+      flush: () => this.#tick(),
+      armed: (dueAt) => this.#rotator.armed(dueAt),
+      fired: () => this.#rotator.wake(),
+    })
     this.#watch = new Watch(
       this.#options,
       clock,
@@ -295,9 +295,8 @@ export class Flusher<Client> {
     }
   }
 
-  async #tick(): Promise<void> {
-    this.#rotator.wake()
-    await this.#rotator.flush(requestOf(this.#options, { reason: 'interval', lazy: true, hold: false }), 'swapped')
+  #tick(): Promise<FlushReport> {
+    return this.#rotator.flush(requestOf(this.#options, { reason: 'interval', lazy: true, hold: false }), 'swapped')
   }
 
   /** Asks the server of the current client whether it accepts writes; undefined where the driver cannot. */

@@ -1,8 +1,7 @@
 import { verifySurroundings } from './arguments.ts'
-import { type Clock, systemClock, type Timer } from './clock.ts'
+import { type Clock, LATEST_MS, systemClock, type Timer } from './clock.ts'
 import { defaults, type Options, rules } from './options.ts'
 import { aFunction, milliseconds, type Rule, verified } from './rule.ts'
-import { LATEST_MS } from './scheduler.ts'
 import { flushAll, flushOne, someTargets, type Target, type TargetReport, verifiedTargets } from './target.ts'
 import { warn } from './warning.ts'
 

@@ -109,11 +109,6 @@ export class Rotator<Client> {
     return this.#waiters.size
   }
 
-  /** Until when the process is known to be awake; see {@link Due}. */
-  set awakeUntil(time: number) {
-    this.#due.awakeUntil = time
-  }
-
   get closed(): boolean {
     return this.#closed !== undefined
   }
@@ -189,9 +184,14 @@ export class Rotator<Client> {
     if (wanted || atMostMs !== undefined) this.#due.flush(generation)
   }
 
-  /** The timer has fired: if it was kept from that for long, the process was suspended. */
+  /** A timer fires at that time: if it does so much later, the process was suspended. */
+  armed(dueAt: number): void {
+    this.#due.armed(dueAt)
+  }
+
+  /** That timer has fired. */
   wake(): void {
-    if (this.#clock.now() > this.#due.awakeUntil) this.distrust('woke up')
+    if (this.#due.wakes(this.#clock.now())) this.distrust('woke up')
   }
 
   /**
@@ -275,10 +275,7 @@ export class Rotator<Client> {
     swap: FlusherEvents['swap'],
   ): Retirement<Client> | undefined {
     fresh.asked = this.#driver.connections === undefined ? fresh.asked : 0
-    fresh.state = 'current'
-    // Not since it was opened: where a check takes longer than `maxAgeMs`, nobody would ever be served.
-    fresh.agesFrom = this.#clock.now()
-    this.#current = fresh
+    this.#serve(fresh)
     this.flushes++
     const retirement = previous === undefined ? undefined : this.#retirements.begin(previous, 'replaced')
     this.#events.emit('swap', swap)
@@ -332,10 +329,14 @@ export class Rotator<Client> {
 
   #serveFirst(client: Client, since: number): Generation<Client> {
     const generation = this.#generation(client, since)
-    generation.agesFrom = this.#clock.now()
-    generation.state = 'current'
-    this.#current = generation
+    this.#serve(generation)
     return generation
+  }
+
+  #serve(generation: Generation<Client>): void {
+    generation.state = 'current'
+    this.#due.serves(generation, this.#clock.now())
+    this.#current = generation
   }
 
   #generation(client: Client, since: number): Generation<Client> {

@@ -7,8 +7,16 @@ export interface ScheduleOptions {
   readonly jitter: number
 }
 
-/** A timer that is late by more than this was kept from firing: the process was suspended. */
-export const LATEST_MS = 1_000
+/** What a schedule tells, and asks for. */
+export interface ScheduleListener {
+  /** It is time. */
+  flush(): Promise<unknown>
+  /** When a timer fires next, on the clock; `Infinity` for never. */
+  armed(dueAt: number): void
+  /** One has fired. */
+  fired(): void
+}
+
 /** The first retry comes after at most this long. */
 const FIRST_RETRY_MS = 1_000
 /** Retries never come further apart than this, or than the interval if that is longer. */
@@ -27,28 +35,16 @@ export class Scheduler {
   readonly #options: ScheduleOptions
   readonly #clock: Clock
   readonly #random: () => number
-  readonly #flush: () => Promise<unknown>
-  readonly #armed: (dueAt: number) => void
+  readonly #listener: ScheduleListener
   #state: 'idle' | 'running' | 'paused' | 'stopped' = 'idle'
   #timer: Timer | undefined
   #failures = 0
 
-  /**
-   * @param flush is called when it is time.
-   * @param armed hears whenever that will be: at which time of the clock, `Infinity` for never.
-   */
-  constructor(
-    options: ScheduleOptions,
-    clock: Clock,
-    random: () => number,
-    flush: () => Promise<unknown>,
-    armed: (dueAt: number) => void,
-  ) {
+  constructor(options: ScheduleOptions, clock: Clock, random: () => number, listener: ScheduleListener) {
     this.#options = options
     this.#clock = clock
     this.#random = random
-    this.#flush = flush
-    this.#armed = armed
+    this.#listener = listener
   }
 
   get state(): 'idle' | 'running' | 'paused' | 'stopped' {
@@ -61,7 +57,7 @@ export class Scheduler {
     this.#state = 'running'
     const { intervalMs, jitter } = this.#options
     if (intervalMs === false) return
-    this.#after(this.#period(intervalMs) * (jitter === 0 ? 1 : 1 - this.#random()))
+    this.#flushAfter(this.#period(intervalMs) * (jitter === 0 ? 1 : 1 - this.#random()))
   }
 
   /** Stops flushing until `resume`. */
@@ -85,35 +81,47 @@ export class Scheduler {
 
   #disarm(): void {
     this.#timer?.cancel()
-    this.#armed(Number.POSITIVE_INFINITY)
+    this.#listener.armed(Number.POSITIVE_INFINITY)
   }
 
   #next(): void {
     const { intervalMs } = this.#options
     if (intervalMs === false || this.#state !== 'running') return
     if (this.#failures === 0) {
-      this.#after(this.#period(intervalMs))
+      this.#flushAfter(this.#period(intervalMs))
       return
     }
     const first = Math.min(intervalMs, FIRST_RETRY_MS)
     const longest = Math.max(intervalMs, LONGEST_RETRY_MS)
-    this.#after(backoff(this.#failures, first, longest, this.#random))
+    this.#flushAfter(backoff(this.#failures, first, longest, this.#random))
   }
 
   #period(intervalMs: number): number {
     return intervalMs * (1 - this.#options.jitter * this.#random())
   }
 
-  #after(given: number): void {
-    const ms = Math.max(1, given)
-    this.#armed(this.#clock.now() + ms)
-    // A flush may end after a pause and a resume, which have set a timer already.
-    this.#timer?.cancel()
-    this.#timer = this.#clock.after(ms, false, () => {
-      this.#flush().then(
+  #flushAfter(ms: number): void {
+    this.#after(Math.max(1, ms), () => {
+      this.#watchOver(ms)
+      this.#listener.flush().then(
         () => this.#settle(0),
         () => this.#settle(this.#failures + 1),
       )
+    })
+  }
+
+  /** A flush may take its time: meanwhile it is known, too, when the process should have been heard of. */
+  #watchOver(everyMs: number): void {
+    this.#after(Math.max(1, everyMs), () => this.#watchOver(everyMs))
+  }
+
+  #after(ms: number, callback: () => void): void {
+    this.#listener.armed(this.#clock.now() + ms)
+    // A flush may end after a pause and a resume, which have set a timer already.
+    this.#timer?.cancel()
+    this.#timer = this.#clock.after(ms, false, () => {
+      this.#listener.fired()
+      callback()
     })
   }
 

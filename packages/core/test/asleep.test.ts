@@ -88,6 +88,39 @@ test('where no fresh client can be opened after a sleep, the old one serves on',
   expect((await flusher.acquire(holder())).client.id).toBe(1)
 })
 
+test('a flush that takes its time is no sleep: the old client serves meanwhile', async () => {
+  const { clock, driver, flusher } = await setUp({ intervalMs: 30_000 })
+  driver.onCheck = () => new Promise(() => {})
+  ;(await flusher.acquire(holder())).release()
+  await clock.advance(30_000)
+  await clock.advance(4_000)
+  expect(driver.transcript).toEqual(['open 1', 'open 2', 'check 2'])
+  expect(flusher.tryAcquire(holder())?.client.id).toBe(1)
+})
+
+test.each([
+  ['another sleep while its flush runs', (clock: ManualClock) => clock.sleep(4_500)],
+  [
+    'distrust while its flush runs',
+    (clock: ManualClock, flusher: Flusher<FakeClient>) => {
+      clock.sleep(1)
+      flusher.distrust('resumed')
+    },
+  ],
+])('%s is heard of: what was opened before serves nobody until it was flushed too', async (_, happens) => {
+  const { clock, driver, flusher } = await setUp({ intervalMs: 1_000 })
+  let checked = () => {}
+  driver.onCheck = () => new Promise<void>((resolve) => (checked = resolve))
+  clock.sleep(6_000)
+  const first = flusher.acquire(holder())
+  await settled()
+  expect(driver.transcript).toEqual(['open 1', 'open 2', 'check 2'])
+  driver.onCheck = () => {}
+  happens(clock, flusher)
+  checked()
+  expect((await first).client.id).toBe(3)
+})
+
 test('a sleep during a pause, or without a timer, is nothing to this', async () => {
   const { clock, flusher } = await setUp({ intervalMs: 30_000 })
   flusher.pause()

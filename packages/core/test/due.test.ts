@@ -15,7 +15,7 @@ test('a generation is due once it is older than maxAgeMs, not before', () => {
 
 test('it is due once no timer has fired by the time by which one should have, and that is the reason', () => {
   const { due, generation, flushed } = setUp(false)
-  due.awakeUntil = 5_000
+  due.armed(4_000)
   expect(due.has(generation, 5_000)).toBe(false)
   expect(due.has(generation, 5_001)).toBe(true)
   due.flush(generation)

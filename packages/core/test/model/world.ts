@@ -78,7 +78,6 @@ export class World implements Books {
     if ((message as FlushTrace).name === this.flusher.name) this.#flushBegan = this.now()
   }
   #flushBegan = 0
-  #slept = false
   /** Whether the client that serves was in use when the fresh one was opened. */
   #neededAtOpening = false
   /** A flush that somebody waited for goes on, for as long as its steps may take, when that one has given up or was served. */
@@ -208,9 +207,7 @@ export class World implements Books {
     const armed = this.#watched !== undefined && intervalMs !== false && ms > 2 * intervalMs + 1_000
     this.clock.sleep(ms)
     this.#waitedUntil += ms
-    // Only the first: a second one while a flush of the first is under way is not heard of.
-    if (armed && !this.#slept) this.#isNotServedBy(pool)
-    this.#slept = true
+    if (armed) this.#isNotServedBy(pool)
   }
 
   close(deadlineMs: number): void {
