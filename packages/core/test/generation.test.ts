@@ -13,7 +13,7 @@ const silent: Driver<object> = {
 
 test('what runs is told oldest first, each with its age', () => {
   const generation = opened(silent)
-  generation.lease(holder('query'), 1_000)
+  const oldest = generation.lease(holder('query'), 1_000)
   const ended = generation.lease(holder('reserved'), 1_500)
   generation.lease(holder('transaction'), 2_000)
   ended.release()
@@ -21,6 +21,17 @@ test('what runs is told oldest first, each with its age', () => {
     { kind: 'query', ageMs: 4_000 },
     { kind: 'transaction', ageMs: 3_000 },
   ])
+  oldest.release()
+  expect(generation.stragglers(5_000)).toEqual([{ kind: 'transaction', ageMs: 3_000 }])
+})
+
+test('a lease of a listener is none on the client’s own connections, neither while it is out nor when it ends', () => {
+  const generation = opened(silent)
+  const listener = generation.lease(holder('listener'), 0)
+  generation.lease(holder(), 0)
+  expect(generation).toMatchObject({ leases: 2, pooled: 1, peak: 1 })
+  listener.release()
+  expect(generation).toMatchObject({ leases: 1, pooled: 1 })
 })
 
 test('a driver that tells nothing has no limit and no peers', () => {
@@ -43,6 +54,7 @@ test('once what is idle is closed, only those count that are out', () => {
   first?.release()
   generation.state = 'retiring'
   expect(generation.connections).toBe(2)
+  generation.asked = 2
   generation.shed(1)
   expect(generation.connections).toBe(1)
 })
