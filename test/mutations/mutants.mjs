@@ -21,13 +21,15 @@ try {
   process.chdir(copy)
   const files = process.argv.slice(2)
   const stryker = new Stryker({
-    plugins: [import.meta.resolve('@stryker-mutator/vitest-runner')],
-    testRunner: 'vitest',
+    plugins: [new URL('runner.mjs', import.meta.url).href],
+    testRunner: 'core',
     mutate: files.length > 0 ? files.map((file) => `src/${file}`) : ['src/**/*.ts'],
     concurrency: Number(process.env.PERIODIC_FLUSH_WORKERS ?? 1),
     reporters: ['clear-text', 'progress-append-only', 'html', 'json'],
     htmlReporter: { fileName: join(artefacts, 'report.html') },
     jsonReporter: { fileName: join(artefacts, 'report.json') },
+    incremental: true,
+    incrementalFile: join(artefacts, 'known.json'),
     tempDirName: join(copy, '.stryker'),
     checkers: [],
     allowEmpty: true,

@@ -2,8 +2,6 @@ import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel
 import { expect, test } from 'vitest'
 import type { FlushTrace } from '../src/events.ts'
 import { createFlusher } from '../src/flusher.ts'
-import { statsOfAll } from '../src/live.ts'
-import { ManualClock } from './manual-clock.ts'
 import { holder, ScriptedDriver } from './scripted-driver.ts'
 
 test('diagnostics channels tell what $flusher.on tells, and the tracing channel has each flush with its report', async () => {
@@ -45,25 +43,4 @@ test('a listener that throws disturbs neither the flush nor the other listeners'
   await expect(warning).resolves.toMatchObject({ message: 'a bug of the listener' })
   expect(() => flusher.on('swapped' as never, () => {})).toThrow('Expected `event` to be one of swap')
   await flusher.close()
-})
-
-test('statsOfAll tells of every flusher from its first use until it is closed', async () => {
-  const clock = new ManualClock()
-  const create = (name: string) => createFlusher(new ScriptedDriver(), { name, intervalMs: false }, { clock })
-  const [first, second, unused] = [create('first'), create('second'), create('unused')]
-  const lease = await first.acquire(holder())
-  ;(await second.acquire(holder())).release()
-  await clock.advance(250)
-  const ours = () => statsOfAll().filter(({ name }) => ['first', 'second', 'unused'].includes(name))
-  expect(ours()).toMatchObject([
-    { name: 'first', ageMs: 250, limit: 10, leases: 1 },
-    { name: 'second', ageMs: 250, limit: 10, leases: 0 },
-  ])
-  const swapped = new Promise((resolve) => first.on('swap', resolve))
-  await first.flush({ wait: 'swapped' })
-  await expect(swapped).resolves.toMatchObject({ leases: 1 })
-  expect(ours()).toMatchObject([{ ageMs: 0, leases: 0, retiring: [{ leases: 1 }] }, {}])
-  lease.release()
-  await Promise.all([first, second, unused].map((flusher) => flusher.close()))
-  expect(ours()).toEqual([])
 })

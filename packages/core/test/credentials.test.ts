@@ -196,9 +196,8 @@ test('what is passed on instead keeps the name, the code, the place and the caus
     severity: 'FATAL',
     cause,
   })
-  expect((told as Error).stack).toMatch(
-    /^TypeError: cannot reach postgres:\/\/\*\*\*@db:5432\/app\n {4}at .*credentials\.test\.ts/,
-  )
+  const place = error.stack?.slice(error.stack.indexOf('\n    at '))
+  expect((told as Error).stack).toBe(`TypeError: cannot reach postgres://***@db:5432/app${place}`)
 })
 
 test('the time that it takes grows with the length of a text, not faster', () => {

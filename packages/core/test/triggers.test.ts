@@ -1,7 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { createFlusher } from '../src/flusher.ts'
 import type { Options } from '../src/options.ts'
-import { flushAll } from '../src/target.ts'
 import type { Trigger, Watched } from '../src/trigger.ts'
 import { failover } from '../src/triggers/failover.ts'
 import { signal } from '../src/triggers/signal.ts'
@@ -394,21 +393,6 @@ test.each([
   const make = () => signal(name as NodeJS.Signals)
   expect(make).toThrow(kind)
   expect(make).toThrow("Expected `name` to be the name of a signal, such as 'SIGUSR2', got")
-})
-
-test('flushAll without targets flushes every client that is in use, and reports each', async () => {
-  const one = await started({ name: 'one' })
-  const two = await started({ name: 'two' })
-  const unused = createFlusher(new ScriptedDriver(), { intervalMs: false, name: 'unused' })
-  const closed = await started({ name: 'closed' })
-  await closed.flusher.close()
-  two.driver.onOpen = () => Promise.reject(new Error('no route'))
-  await expect(flushAll()).resolves.toMatchObject([
-    { name: 'one', status: 'flushed', report: { generation: 2 } },
-    { name: 'two', status: 'failed', error: { code: 'OPEN_FAILED' } },
-  ])
-  expect(unused.stats().state).toBe('idle')
-  expect(one.flusher.stats().generation).toBe(2)
 })
 
 /** A trigger that a test sets off. */

@@ -1,0 +1,108 @@
+// Runs the tests of core for Stryker, in one process: vitest, which makes one for every file of tests and every mutant,
+// takes many times as long.
+import { readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { Script } from 'node:vm'
+import { declareClassPlugin, PluginKind } from '@stryker-mutator/api/plugin'
+import { DryRunStatus, determineHitLimitReached, TestStatus, toMutantRunResult } from '@stryker-mutator/api/test-runner'
+import { build } from 'esbuild'
+import { Suite } from './suite.mjs'
+
+/** Where the code that Stryker has prepared looks which mutant is active, and notes which it has come by. */
+const stryker = {}
+globalThis.__stryker__ = stryker
+/** A test that takes that many times as long as without a mutant hangs. */
+const SLOWEST = 20
+
+class Runner {
+  /** Of each test, without a mutant. */
+  #ms = new Map()
+  #suite = new Suite()
+  /** @type {string[]} */
+  #files
+  /** @type {(require: (name: string) => unknown, file: string) => void} */
+  #load
+
+  capabilities() {
+    return { reloadEnvironment: true }
+  }
+
+  async init() {
+    // The model tells its seed with every run.
+    console.log = () => {}
+    this.#files = readdirSync('test').filter((name) => name.endsWith('.test.ts'))
+    const files = this.#files.map((file) => `'${file}': () => require('./test/${file}')`)
+    const { outputFiles } = await build({
+      stdin: { contents: `({ ${files} })[file]()`, resolveDir: process.cwd() },
+      bundle: true,
+      write: false,
+      platform: 'node',
+      format: 'cjs',
+      target: 'node20',
+      packages: 'external',
+    })
+    this.#load = new Script(`(function (require, file) {${outputFiles[0].text}\n})`).runInThisContext()
+  }
+
+  async dryRun() {
+    stryker.activeMutant = undefined
+    const tests = []
+    for (const test of this.#files.flatMap((file) => this.#collect(file))) {
+      stryker.currentTestId = test.id
+      const outcome = await this.#suite.run(test)
+      stryker.currentTestId = undefined
+      this.#ms.set(test.id, outcome.ms)
+      tests.push(result(outcome))
+    }
+    return { status: DryRunStatus.Complete, tests, mutantCoverage: stryker.mutantCoverage }
+  }
+
+  async mutantRun({ activeMutant: { id }, mutantActivation, hitLimit, testFilter }) {
+    stryker.hitCount = 0
+    stryker.hitLimit = hitLimit
+    const tests = []
+    try {
+      stryker.activeMutant = mutantActivation === 'static' ? id : undefined
+      const chosen = this.#chosen(testFilter)
+      stryker.activeMutant = id
+      for (const test of chosen) {
+        const outcome = await this.#suite.run(test, 1_000 + SLOWEST * this.#msOf(test))
+        tests.push(result(outcome))
+        if (outcome.failure !== undefined) break
+      }
+    } catch (error) {
+      const name = 'loads core'
+      tests.push({ id: name, name, timeSpentMs: 0, status: TestStatus.Failed, failureMessage: String(error) })
+    }
+    const hung = determineHitLimitReached(stryker.hitCount, hitLimit)
+    return toMutantRunResult(hung ?? { status: DryRunStatus.Complete, tests })
+  }
+
+  /** Quick ones first: one that fails is enough. */
+  #chosen(ids) {
+    const files = this.#files.filter((file) => ids === undefined || ids.some((id) => id.startsWith(`${file}#`)))
+    const tests = files.flatMap((file) => this.#collect(file))
+    return tests.filter(({ id }) => ids === undefined || ids.includes(id)).sort((a, b) => this.#msOf(a) - this.#msOf(b))
+  }
+
+  #msOf({ id }) {
+    return this.#ms.get(id) ?? 0
+  }
+
+  /** The tests of one file, with core loaded for them alone: nothing that another file or mutant left behind is there. */
+  #collect(file) {
+    const require = createRequire(join(process.cwd(), 'test/'))
+    return this.#suite.collect(file, () =>
+      this.#load((name) => (name === 'vitest' ? this.#suite.api : require(name)), file),
+    )
+  }
+}
+
+function result({ test: { id, file, name }, ms, failure }) {
+  const common = { id, name, fileName: join(process.cwd(), 'test', file), timeSpentMs: ms }
+  if (failure === undefined) return { ...common, status: TestStatus.Success }
+  return { ...common, status: TestStatus.Failed, failureMessage: failure }
+}
+
+export const strykerPlugins = [declareClassPlugin(PluginKind.TestRunner, 'core', Runner)]
