@@ -67,7 +67,7 @@ export class Pools implements Driver<Pool> {
     this.pipelines = traits.pipelines
     const tells = traits.tellsConnections
     if (traits.warms) this.warm = (pool, count, signal) => this.#warm(pool, count, signal)
-    if (traits.shrinks && tells) this.shrink = (pool, count) => this.#shrink(pool, count)
+    if (traits.shrinks !== 'never' && tells) this.shrink = (pool, count) => this.#shrink(pool, count)
     if (traits.retires) this.retire = (pool) => this.#retire(pool)
     if (tells) this.connections = ({ connections }) => connections
     if (traits.tellsPeers) this.peers = ({ connections, server }) => (connections === 0 ? [] : [server])
@@ -167,7 +167,7 @@ export class Pools implements Driver<Pool> {
     try {
       await this.#step(`shrink ${pool.id}`, [pool.cut.signal])
       const idle = pool.connections - this.#busyConnections(pool)
-      pool.connections -= Math.min(count, Math.max(0, idle))
+      if (this.#traits.shrinks === 'well') pool.connections -= Math.min(count, Math.max(0, idle))
     } finally {
       this.#books.shrunk(pool, pool.connections < before)
     }

@@ -15,7 +15,8 @@ export interface Traits {
   readonly tellsConnections: boolean
   readonly tellsPeers: boolean
   readonly warms: boolean
-  readonly shrinks: boolean
+  /** `in vain`: it says that it is done, and has closed nothing. */
+  readonly shrinks: 'never' | 'well' | 'in vain'
   readonly retires: boolean
   readonly checks: boolean
   readonly requires: 'any' | 'writable'
@@ -47,7 +48,7 @@ export const traits: fc.Arbitrary<Traits> = fc.record({
   tellsConnections: fc.boolean(),
   tellsPeers: fc.boolean(),
   warms: fc.boolean(),
-  shrinks: fc.boolean(),
+  shrinks: fc.constantFrom('never', 'well', 'well', 'in vain'),
   retires: fc.boolean(),
   checks: fc.oneof({ arbitrary: fc.constant(true), weight: 4 }, fc.constant(false)),
   requires: fc.constantFrom('any', 'any', 'writable'),
