@@ -219,7 +219,7 @@ export class Rotator<Client> {
     const { request } = turn
     const previous = this.#current
     if (request.lazy && previous === undefined) return this.#nothingToDo(turn, 0)
-    const idle = request.lazy && previous !== undefined && !previous.used && previous.leases === 0
+    const idle = request.lazy && previous !== undefined && !previous.used
     if (idle && this.#driver.eager?.(previous.client)) {
       // Its fresh client would connect at once, for nobody: whoever uses it next waits for the flush instead.
       previous.due = 'used again'

@@ -20,6 +20,8 @@ test('after a sleep longer than the interval, the first callers wait for one flu
 
 test('where the late timer fires first, callers wait for its flush', async () => {
   const { clock, driver, flusher } = await setUp({ intervalMs: 30_000 })
+  const reasons: string[] = []
+  flusher.on('swap', ({ reason }) => reasons.push(reason))
   const stuck = await flusher.acquire(holder())
   clock.sleep(60_000)
   let opened = () => {}
@@ -32,6 +34,7 @@ test('where the late timer fires first, callers wait for its flush', async () =>
   expect((await lease).client.id).toBe(2)
   await settled()
   expect(driver.clients).toHaveLength(2)
+  expect(reasons).toEqual(['woke up, interval'])
   stuck.release()
 })
 
@@ -72,6 +75,30 @@ test('whoever distrusts a client flushes it: at once where it is in use, else wi
   flusher.distrust('resumed')
   await settled()
   expect(flusher.stats().generation).toBe(3)
+})
+
+test('a client that is distrusted and that nobody uses is left alone, whatever else comes to its end', async () => {
+  const { driver, flusher } = await setUp({ intervalMs: false })
+  const straggler = await flusher.acquire(holder())
+  await flusher.flush({ wait: 'swapped' })
+  flusher.distrust('resumed')
+  straggler.release()
+  await settled()
+  expect(driver.transcript).toEqual(['open 1', 'open 2', 'check 2', 'close 1'])
+})
+
+test('a flush for those who wait keeps the process alive until they are served', async () => {
+  const { clock, driver, flusher } = await setUp({ intervalMs: false, maxAgeMs: 10_000 })
+  clock.sleep(10_001)
+  let checked = () => {}
+  driver.onCheck = () => new Promise<void>((resolve) => (checked = resolve))
+  const waiting = flusher.acquire(holder())
+  await settled()
+  expect(clock.held).toBe(1)
+  checked()
+  await waiting
+  await settled()
+  expect(clock.held).toBe(0)
 })
 
 test('a timer that is merely late wakes nobody', async () => {

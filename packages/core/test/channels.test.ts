@@ -8,7 +8,10 @@ test('diagnostics channels tell what $flusher.on tells, and the tracing channel 
   const told: unknown[] = []
   const traced: unknown[] = []
   const onSwap = (message: unknown) => told.push(message)
-  const onEnd = (message: unknown) => traced.push((message as FlushTrace).report?.generation)
+  const onEnd = (message: unknown) => {
+    const { name, reason, report } = message as FlushTrace
+    traced.push({ name, reason, generation: report?.generation })
+  }
   const flushes = tracingChannel<string, FlushTrace>('periodic-flush:flush')
   subscribe('periodic-flush:swap', onSwap)
   flushes.asyncEnd.subscribe(onEnd)
@@ -26,7 +29,7 @@ test('diagnostics channels tell what $flusher.on tells, and the tracing channel 
     { generation: 3 },
   ])
   expect(heard).toEqual(told.slice(0, 1))
-  expect(traced).toEqual([2, 3])
+  expect(traced).toEqual([2, 3].map((generation) => ({ name: 'fake', reason: 'manual', generation })))
   await flusher.close()
 })
 

@@ -56,6 +56,31 @@ test('when the flush of a hold fails, those who waited go to the current generat
   expect((await late).client.id).toBe(1)
 })
 
+test('a hold of a client that nobody has used or wants opens none when its flush fails', async () => {
+  const { flusher, driver } = setUp()
+  driver.onOpen = () => Promise.reject(new Error('no route'))
+  await expect(flusher.hold()).rejects.toMatchObject({ code: 'OPEN_FAILED' })
+  await settled()
+  expect(driver.transcript).toEqual(['open 1'])
+})
+
+test('those who come while that fails hear of what the factory throws', async () => {
+  const { flusher, driver } = setUp()
+  driver.open = () => {
+    throw new Error('no route')
+  }
+  const held = flusher.hold().catch(() => {})
+  const errors: unknown[] = []
+  const fail = (error: unknown) => errors.push(error)
+  flusher.acquireFor(holder(), {
+    start: () => {},
+    fail: () => flusher.acquireFor(holder(), { start: () => {}, fail }),
+  })
+  await held
+  await settled()
+  expect(errors).toMatchObject([{ message: 'no route' }])
+})
+
 test('two holds at once: nothing begins before the second has ended', async () => {
   const { flusher } = setUp()
   const running = await flusher.acquire(holder())

@@ -202,6 +202,7 @@ test('a flush that close overtakes opens nothing', async () => {
   await flusher.close()
   await failed
   expect(transcript).toEqual(['open 1', 'close 1'])
+  expect(flusher.stats()).toMatchObject({ flushes: 0, failures: 0 })
 })
 
 test('a pause and a resume while a timed flush runs leave one timer, not two', async () => {

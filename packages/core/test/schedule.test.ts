@@ -41,7 +41,10 @@ test('an eager client that nobody uses is flushed by its next use; if that fails
   driver.onOpen = () => {}
   await clock.advance(60_000)
   const idle = driver.clients.length
+  const reasons: string[] = []
+  flusher.on('swap', ({ reason }) => reasons.push(reason))
   await expect(flusher.acquire(holder())).resolves.toMatchObject({ client: { id: idle + 1 } })
+  expect(reasons).toEqual(['used again'])
 })
 
 test('periods are never longer than the interval, and spread over the share that jitter says', async () => {

@@ -1,7 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { deferred } from '../src/deferred.ts'
 import { createFlusher } from '../src/flusher.ts'
+import type { Options } from '../src/options.ts'
 import { closeBy, ManualClock, settled } from './manual-clock.ts'
-import { holder, occupy, ScriptedDriver } from './scripted-driver.ts'
+import { type FakeClient, holder, occupy, ScriptedDriver } from './scripted-driver.ts'
 
 test('who waits for the first client to open, as without us, is not told of', async () => {
   const { flusher, told } = setUp()
@@ -47,6 +49,72 @@ test('who waits for a hold is, once for each spell', async () => {
   }
 })
 
+test('whoever comes later does not overtake one who waits', async () => {
+  const { driver, flusher } = setUp()
+  driver.max = 1
+  const straggler = occupy(await flusher.acquire(holder()), 1)
+  await flusher.flush({ wait: 'swapped' })
+  const lease = occupy(await flusher.acquire(holder()), 1)
+  const first = flusher.acquire(holder())
+  // Two connections have closed by themselves: nobody has told of it yet.
+  driver.max = 2
+  for (const client of driver.clients) client.connections = 0
+  expect(flusher.tryAcquire(holder())).toBeUndefined()
+  for (const each of [straggler, lease]) each.release()
+  await first
+})
+
+test('who waits for the room that a flush has taken is served as soon as that fails', async () => {
+  const { driver, flusher } = setUp()
+  driver.max = 2
+  const straggler = occupy(await flusher.acquire(holder()), 1)
+  await flusher.flush({ wait: 'swapped' })
+  occupy(await flusher.acquire(holder()), 1)
+  const opened = deferred<void>()
+  driver.onOpen = () => opened.promise
+  const failed = expect(flusher.flush()).rejects.toMatchObject({ code: 'OPEN_FAILED' })
+  await settled()
+  const waiting = flusher.acquire(holder())
+  expect(flusher.stats().waiting).toBe(1)
+  opened.reject(new Error('no route'))
+  await failed
+  expect((await waiting).client.id).toBe(2)
+  straggler.release()
+})
+
+test('who waits for an idle connection of the old client to close is served as soon as it is closed', async () => {
+  const { driver, flusher } = setUp()
+  driver.max = 2
+  for (const lease of [occupy(await flusher.acquire(holder()), 1), occupy(await flusher.acquire(holder()), 2)]) {
+    lease.release()
+  }
+  const shrunk = deferred<void>()
+  const warm = deferred<void>()
+  const shrink = driver.shrink.bind(driver)
+  driver.shrink = (client, count) => shrunk.promise.then(() => shrink(client, count))
+  driver.warm = () => warm.promise
+  const flushed = flusher.flush({ wait: 'swapped' })
+  await settled()
+  const waiting = flusher.acquire(holder())
+  await settled()
+  expect(flusher.stats()).toMatchObject({ generation: 1, waiting: 1 })
+  shrunk.resolve()
+  expect((await waiting).client.id).toBe(1)
+  warm.resolve()
+  await flushed
+})
+
+test('whoever comes when others wait for a full client that has become too old begins its flush', async () => {
+  const { clock, driver, flusher } = setUp({ maxAgeMs: 1_000 })
+  driver.max = 1
+  await flusher.acquire(holder())
+  const first = flusher.acquire(holder())
+  await clock.advance(1_001)
+  expect(driver.clients).toHaveLength(1)
+  void flusher.acquire(holder()).catch(() => {})
+  expect((await first).client.id).toBe(2)
+})
+
 test('a report says how long the flush took, to its end and to the swap', async () => {
   const { clock, flusher } = setUp()
   await clock.advance(5_000)
@@ -61,10 +129,48 @@ test('a report says how long the flush took, to its end and to the swap', async 
   await expect(flusher.flush({ lazy: true, wait: 'swapped' })).resolves.toMatchObject({ durationMs: 0 })
 })
 
-function setUp() {
+test('a report of a flush that had nothing to do says so', async () => {
+  const { clock, flusher } = setUp()
+  await clock.advance(5_000)
+  await expect(flusher.flush({ lazy: true })).resolves.toEqual({
+    ...{
+      name: 'orders',
+      reason: 'manual',
+      generation: 0,
+      replaced: undefined,
+      moved: false,
+      checked: false,
+      warmed: 0,
+    },
+    ...{ drained: true, cut: 0, stragglers: [], swapMs: 0, durationMs: 0 },
+  })
+})
+
+test('a report says whether the fresh client was checked, and how many connections it had then', async () => {
+  const { driver, flusher } = setUp()
+  driver.check = async (client) => {
+    client.connections = 2
+  }
+  ;(await flusher.acquire(holder())).release()
+  await expect(flusher.flush()).resolves.toMatchObject({ checked: true, warmed: 2 })
+  await expect(flusher.flush({ lazy: true })).resolves.toMatchObject({ checked: false, warmed: 0 })
+  const unchecked = setUp({ check: false }).flusher
+  await expect(unchecked.flush()).resolves.toMatchObject({ checked: false, warmed: 0 })
+})
+
+test('what core has asked a client to open counts as long as nobody tells better', async () => {
+  const { driver, flusher } = setUp()
+  await flusher.flush()
+  for (const client of driver.clients) client.connections = 0
+  expect(flusher.stats().connections).toBe(0)
+  const silent = setUp({}, Object.assign(new ScriptedDriver(), { connections: undefined })).flusher
+  await silent.flush()
+  expect(silent.stats().connections).toBe(1)
+})
+
+function setUp(options: Options<FakeClient> = {}, driver = new ScriptedDriver()) {
   const clock = new ManualClock()
-  const driver = new ScriptedDriver()
-  const flusher = createFlusher(driver, { intervalMs: false, name: 'orders' }, { clock })
+  const flusher = createFlusher(driver, { intervalMs: false, name: 'orders', ...options }, { clock })
   const told: unknown[] = []
   flusher.on('waiting', (event) => told.push(event))
   onTestFinished(() => closeBy(clock, flusher))
