@@ -39,8 +39,8 @@ export const mutations = [
   {
     what: 'keep what is to be cut, and cut what is to be kept',
     file: 'flush-request.ts',
-    from: "? 'cut' : 'keep'",
-    to: "? 'keep' : 'cut'",
+    from: "? 'cut' : 'stay'",
+    to: "? 'stay' : 'cut'",
   },
   {
     what: 'forget a client that arrives late',
@@ -90,6 +90,18 @@ export const mutations = [
     what: 'hand out a client that is not trusted',
     file: 'rotator.ts',
     from: 'if (this.#due.has(generation, now)) return undefined',
+    to: '',
+  },
+  {
+    what: 'take a flush that takes its time for a sleep',
+    file: 'scheduler.ts',
+    from: '      this.#watchOver(ms)\n',
+    to: '',
+  },
+  {
+    what: 'trust what was opened before the process slept',
+    file: 'due.ts',
+    from: 'if (generation.openedAt < before) generation.due = reason',
     to: '',
   },
   {

@@ -18,6 +18,9 @@ const SLOWEST = 20
 class Runner {
   /** Of each test, without a mutant. */
   #ms = new Map()
+  /** The number of the last mutant that each test has noticed. */
+  #lastKill = new Map()
+  #kills = 0
   #suite = new Suite()
   /** @type {string[]} */
   #files
@@ -61,15 +64,22 @@ class Runner {
   async mutantRun({ activeMutant: { id }, mutantActivation, hitLimit, testFilter }) {
     stryker.hitCount = 0
     stryker.hitLimit = hitLimit
+    const collected = new Map()
+    const collect = (file) => {
+      stryker.activeMutant = mutantActivation === 'static' ? id : undefined
+      if (!collected.has(file)) collected.set(file, this.#collect(file))
+      stryker.activeMutant = id
+      return collected.get(file)
+    }
     const tests = []
     try {
-      stryker.activeMutant = mutantActivation === 'static' ? id : undefined
-      const chosen = this.#chosen(testFilter)
-      stryker.activeMutant = id
-      for (const test of chosen) {
-        const outcome = await this.#suite.run(test, 1_000 + SLOWEST * this.#msOf(test))
+      for (const wanted of this.#inTurn(testFilter ?? this.#files.flatMap(collect).map((test) => test.id))) {
+        const test = collect(fileOf(wanted)).find((each) => each.id === wanted)
+        const outcome = await this.#suite.run(test, 1_000 + SLOWEST * this.#msOf(wanted))
         tests.push(result(outcome))
-        if (outcome.failure !== undefined) break
+        if (outcome.failure === undefined) continue
+        this.#lastKill.set(wanted, ++this.#kills)
+        break
       }
     } catch (error) {
       const name = 'loads core'
@@ -79,14 +89,13 @@ class Runner {
     return toMutantRunResult(hung ?? { status: DryRunStatus.Complete, tests })
   }
 
-  /** Quick ones first: one that fails is enough. */
-  #chosen(ids) {
-    const files = this.#files.filter((file) => ids === undefined || ids.some((id) => id.startsWith(`${file}#`)))
-    const tests = files.flatMap((file) => this.#collect(file))
-    return tests.filter(({ id }) => ids === undefined || ids.includes(id)).sort((a, b) => this.#msOf(a) - this.#msOf(b))
+  /** One that fails is enough: first those that have noticed a mutant of late, then the quick ones. */
+  #inTurn(ids) {
+    const lastKill = (id) => this.#lastKill.get(id) ?? 0
+    return ids.sort((a, b) => lastKill(b) - lastKill(a) || this.#msOf(a) - this.#msOf(b))
   }
 
-  #msOf({ id }) {
+  #msOf(id) {
     return this.#ms.get(id) ?? 0
   }
 
@@ -98,6 +107,8 @@ class Runner {
     )
   }
 }
+
+const fileOf = (id) => id.slice(0, id.indexOf('#'))
 
 function result({ test: { id, file, name }, ms, failure }) {
   const common = { id, name, fileName: join(process.cwd(), 'test', file), timeSpentMs: ms }
