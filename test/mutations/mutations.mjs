@@ -137,9 +137,9 @@ export const mutations = [
   },
   {
     what: 'forget a first client that arrives late',
-    file: 'first-opening.ts',
-    from: 'if (isOver()) return this.#listener.arrivedLate(client)',
-    to: 'if (isOver()) return',
+    file: 'rotator.ts',
+    from: 'if (this.closed) return this.#arrivedLate(client)',
+    to: 'if (this.closed) return',
   },
   {
     what: 'wait for ever for the first client',

@@ -1,12 +1,8 @@
 // Runs the tests of core for Stryker, in one process: vitest, which makes one for every file of tests and every mutant,
 // takes many times as long.
-import { readdirSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { Script } from 'node:vm'
 import { declareClassPlugin, PluginKind } from '@stryker-mutator/api/plugin'
 import { DryRunStatus, determineHitLimitReached, TestStatus, toMutantRunResult } from '@stryker-mutator/api/test-runner'
-import { build } from 'esbuild'
 import { Suite } from './suite.mjs'
 
 /** Where the code that Stryker has prepared looks which mutant is active, and notes which it has come by. */
@@ -21,11 +17,8 @@ class Runner {
   /** The number of the last mutant that each test has noticed. */
   #lastKill = new Map()
   #kills = 0
-  #suite = new Suite()
-  /** @type {string[]} */
-  #files
-  /** @type {(require: (name: string) => unknown, file: string) => void} */
-  #load
+  /** @type {Suite} */
+  #suite
 
   capabilities() {
     return { reloadEnvironment: true }
@@ -34,24 +27,13 @@ class Runner {
   async init() {
     // The model tells its seed with every run.
     console.log = () => {}
-    this.#files = readdirSync('test').filter((name) => name.endsWith('.test.ts'))
-    const files = this.#files.map((file) => `'${file}': () => require('./test/${file}')`)
-    const { outputFiles } = await build({
-      stdin: { contents: `({ ${files} })[file]()`, resolveDir: process.cwd() },
-      bundle: true,
-      write: false,
-      platform: 'node',
-      format: 'cjs',
-      target: 'node20',
-      packages: 'external',
-    })
-    this.#load = new Script(`(function (require, file) {${outputFiles[0].text}\n})`).runInThisContext()
+    this.#suite = await Suite.of('test')
   }
 
   async dryRun() {
     stryker.activeMutant = undefined
     const tests = []
-    for (const test of this.#files.flatMap((file) => this.#collect(file))) {
+    for (const test of this.#suite.files.flatMap((file) => this.#suite.collect(file))) {
       stryker.currentTestId = test.id
       const outcome = await this.#suite.run(test)
       stryker.currentTestId = undefined
@@ -67,13 +49,13 @@ class Runner {
     const collected = new Map()
     const collect = (file) => {
       stryker.activeMutant = mutantActivation === 'static' ? id : undefined
-      if (!collected.has(file)) collected.set(file, this.#collect(file))
+      if (!collected.has(file)) collected.set(file, this.#suite.collect(file))
       stryker.activeMutant = id
       return collected.get(file)
     }
     const tests = []
     try {
-      for (const wanted of this.#inTurn(testFilter ?? this.#files.flatMap(collect).map((test) => test.id))) {
+      for (const wanted of this.#inTurn(testFilter ?? this.#suite.files.flatMap(collect).map((test) => test.id))) {
         const test = collect(fileOf(wanted)).find((each) => each.id === wanted)
         const outcome = await this.#suite.run(test, 1_000 + SLOWEST * this.#msOf(wanted))
         tests.push(result(outcome))
@@ -97,14 +79,6 @@ class Runner {
 
   #msOf(id) {
     return this.#ms.get(id) ?? 0
-  }
-
-  /** The tests of one file, with core loaded for them alone: nothing that another file or mutant left behind is there. */
-  #collect(file) {
-    const require = createRequire(join(process.cwd(), 'test/'))
-    return this.#suite.collect(file, () =>
-      this.#load((name) => (name === 'vitest' ? this.#suite.api : require(name)), file),
-    )
   }
 }
 

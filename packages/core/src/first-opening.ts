@@ -6,11 +6,9 @@ import type { ResolvedOptions } from './options.ts'
 
 /** What the first opening tells the rotator. */
 export interface FirstOpeningListener<Client> {
-  /** The client that those who wait were waiting for, and since when it was opened. */
+  /** The client that those who wait are waiting for, if anybody still is, and since when it was opened. */
   opened(client: Client, since: number): void
   failed(error: unknown): void
-  /** A client that nobody waits for any more. */
-  arrivedLate(client: Client): void
 }
 
 /**
@@ -56,17 +54,13 @@ export class FirstOpening<Client> {
     const since = this.#clock.now()
     const opened = this.#driver.open(this.#closing)
     if (!(opened instanceof Promise)) return opened
-    const pending = deferred<void>()
-    this.#pending = pending
-    const isOver = (): boolean => this.#pending !== pending
+    this.#pending = deferred()
     opened.then(
       (client) => {
-        if (isOver()) return this.#listener.arrivedLate(client)
         this.#end()
         this.#listener.opened(client, since)
       },
       (error: unknown) => {
-        if (isOver()) return
         // Before anybody hears of it: a caller that fails may ask again at once.
         this.#end()
         this.#listener.failed(error)
@@ -85,7 +79,6 @@ export class FirstOpening<Client> {
    * Rejects with TIMEOUT after `checkTimeoutMs`; those who wait for the client wait on.
    */
   async settle(hold: boolean): Promise<void> {
-    if (this.#pending === undefined) return
     const { name, checkTimeoutMs } = this.#options
     const late = deferred<never>()
     const timer = this.#clock.after(checkTimeoutMs, hold, () => {

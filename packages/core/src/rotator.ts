@@ -82,7 +82,6 @@ export class Rotator<Client> {
         this.#vacate()
       },
       failed: (error) => this.#waiters.failAll(error),
-      arrivedLate: (client) => this.#arrivedLate(client),
     })
     this.#retirements = new Retirements(driver, options, clock, events, {
       vacated: () => this.#vacate(),

@@ -16,6 +16,16 @@ test('a first client that arrives in the very moment of close serves nobody', as
   expect(transcript).toEqual(['close 1'])
 })
 
+test('a flush that waits for a first client that never arrives does not keep close from its end', async () => {
+  const { clock, driver, flusher } = setUp()
+  driver.onOpen = () => new Promise(() => {})
+  const refused = [flusher.acquire(holder()), flusher.flush()].map((asked) => asked.catch(({ code }) => code))
+  await settled()
+  await flusher.close()
+  expect(await Promise.all(refused)).toEqual(['CLOSED', 'CLOSED'])
+  expect(clock.timers).toBe(0)
+})
+
 test('whatever is asked while it closes is refused at once, however long that takes', async () => {
   const { flusher } = setUp()
   for (let generation = 1; generation <= 3; generation++) {

@@ -127,7 +127,12 @@ test('a flush does not wait longer than it may for a first client that never arr
   const served = flusher.acquire(holder())
   const failures: string[] = []
   flusher.on('failed', ({ step }) => failures.push(step))
-  const failed = expect(flusher.flush()).rejects.toMatchObject({ code: 'TIMEOUT' })
+  const failed = expect(flusher.flush()).rejects.toMatchObject({
+    code: 'TIMEOUT',
+    message: expect.stringContaining(
+      'fake: the first client, which a flush would replace, was not opened within 100 ms',
+    ),
+  })
   await settled()
   await clock.advance(100)
   await failed
@@ -168,6 +173,7 @@ test('a client that arrives late and does not close is cut: in time, and at the 
   await settled()
   const closed = flusher.close({ deadlineMs: 50 })
   await settled()
+  expect(clock.held).toBe(1)
   await clock.advance(50)
   await closed
   expect(transcript.slice(-3)).toEqual(['close 3', 'close 1', 'cut 3'])

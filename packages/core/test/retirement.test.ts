@@ -51,6 +51,22 @@ test('tidying up that fails is told, and keeps no flush from its end', async () 
   expect(told.retired).toHaveLength(1)
 })
 
+test('a client that cannot even be cut is told of, and is gone', async () => {
+  const driver = new ScriptedDriver()
+  driver.cut = () => {
+    throw new Error('no socket')
+  }
+  const { clock, flusher, told } = setUp(driver)
+  await flusher.acquire(holder())
+  const flushed = flusher.flush({ deadlineMs: 0, onDeadline: 'cut' })
+  await settled()
+  await clock.advance(0)
+  await expect(flushed).resolves.toMatchObject({ drained: true, cut: 1 })
+  const error = expect.objectContaining({ message: 'no socket' })
+  expect(told.failed).toEqual([{ name: 'fake', reason: 'retire', step: 'close', error }])
+  expect(flusher.stats().retiring).toEqual([])
+})
+
 test('the events of a client that goes say which it was, how old, and what it took along', async () => {
   const { clock, flusher, told } = setUp()
   await clock.advance(1_000)
