@@ -10,6 +10,8 @@ const stryker = {}
 globalThis.__stryker__ = stryker
 /** A test that takes that many times as long as without a mutant hangs. */
 const SLOWEST = 20
+/** Code runs away when it comes by a mutant that many times as often as without it; Stryker would let it be a hundred. */
+const MOST_HITS = 10
 
 class Runner {
   /** Of each test, without a mutant. */
@@ -43,7 +45,8 @@ class Runner {
     return { status: DryRunStatus.Complete, tests, mutantCoverage: stryker.mutantCoverage }
   }
 
-  async mutantRun({ activeMutant: { id }, mutantActivation, hitLimit, testFilter }) {
+  async mutantRun({ activeMutant: { id }, mutantActivation, hitLimit: given, testFilter }) {
+    const hitLimit = given === undefined ? undefined : Math.ceil((given / 100) * MOST_HITS)
     stryker.hitCount = 0
     stryker.hitLimit = hitLimit
     const collected = new Map()

@@ -22,6 +22,59 @@ test('it is due once no timer has fired by the time by which one should have, an
   expect(flushed).toEqual(['woke up'])
 })
 
+test('a sleep is told once, and another one when not even the timer that is late has fired', () => {
+  const { due } = setUp(false)
+  due.armed(4_000)
+  expect([5_000, 5_001, 5_001, 6_001, 6_002].map((now) => due.wakes(now))).toEqual([false, true, false, false, true])
+  due.armed(Number.POSITIVE_INFINITY)
+  expect(due.wakes(1_000_000)).toBe(false)
+})
+
+test('what was opened before it was distrusted is not trusted when it serves, what was opened since is', async () => {
+  const { clock, due, generation } = setUp(false)
+  const [before, since] = [opened(0), opened(10)]
+  await clock.advance(10)
+  due.mark(generation, 'resumed')
+  due.serves(before, 10)
+  expect(before.due).toBe('resumed')
+  due.serves(since, 10)
+  expect(since.due).toBeUndefined()
+})
+
+test('what was opened before the process slept is not trusted when it serves, whoever notices that first', () => {
+  const { due } = setUp(false)
+  const generation = opened(4_500)
+  due.armed(4_000)
+  due.serves(generation, 5_001)
+  expect(generation.due).toBe('woke up')
+})
+
+test('a demotion says nothing of what another flush has opened already', async () => {
+  const { clock, due, generation } = setUp(false)
+  const other = opened(0)
+  await clock.advance(10)
+  due.mark(generation, 'demoted', 500)
+  due.serves(other, 10)
+  expect(other.due).toBeUndefined()
+  due.end()
+})
+
+test('a sleep during a demotion is no shorter for that', async () => {
+  const { clock, due, generation } = setUp(false)
+  due.mark(generation, 'demoted', 500)
+  due.armed(-1_000)
+  expect(due.has(generation, 1)).toBe(true)
+  await clock.advance(500)
+  expect(generation.due).toBe('woke up')
+})
+
+test('its age counts from when it serves', () => {
+  const { due } = setUp(1_000)
+  const generation = opened(0)
+  due.serves(generation, 5_000)
+  expect([6_000, 6_001].map((now) => due.has(generation, now))).toEqual([false, true])
+})
+
 test('all that come while its flush opens share that one; what is not due is not flushed', () => {
   const { due, generation, flushed } = setUp(false)
   due.flush(generation)
@@ -81,6 +134,10 @@ function setUp(maxAgeMs: number | false) {
     },
     postponed: () => void postponed++,
   })
-  const generation = new Generation<object>(1, {}, 0, new ScriptedDriver() as never, () => {})
+  const generation = opened(0)
   return { clock, due, generation, flushed, turn, postponed: () => postponed }
+}
+
+function opened(at: number): Generation<object> {
+  return new Generation<object>(1, {}, at, new ScriptedDriver() as never, () => {})
 }
