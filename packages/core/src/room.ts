@@ -2,7 +2,7 @@ import type { Admission } from './admission.ts'
 import type { Driver } from './driver.ts'
 import type { FailedStep } from './events.ts'
 import type { Generation } from './generation.ts'
-import type { Opening } from './opening.ts'
+import { type Opening, StepError } from './opening.ts'
 
 /** What the room tells the rotator. */
 export interface RoomListener {
@@ -97,7 +97,7 @@ export class Room<Client> {
     } catch (error) {
       if (closing.aborted) throw error
       // The check has proved the client already: what could not be warmed connects on demand.
-      this.#listener.failed('warm-up', 'warm', error)
+      this.#listener.failed('warm-up', 'warm', error instanceof StepError ? error.error : error)
     }
   }
 
