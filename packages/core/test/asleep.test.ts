@@ -125,6 +125,17 @@ test('a flush that takes its time is no sleep: the old client serves meanwhile',
   expect(flusher.tryAcquire(holder())?.client.id).toBe(1)
 })
 
+test('nor is one that takes several intervals', async () => {
+  const { clock, driver, flusher } = await setUp({ intervalMs: 1_000 })
+  driver.onCheck = () => new Promise(() => {})
+  ;(await flusher.acquire(holder())).release()
+  await clock.advance(1_000)
+  expect(clock.next).toBe(1_000)
+  await clock.advance(4_500)
+  expect(driver.transcript).toEqual(['open 1', 'open 2', 'check 2'])
+  expect(flusher.tryAcquire(holder())?.client.id).toBe(1)
+})
+
 test.each([
   ['another sleep while its flush runs', (clock: ManualClock) => clock.sleep(4_500)],
   [

@@ -122,6 +122,27 @@ test('that timer is gone once the flush is done, where it is set anew, and at th
   expect(clock.timers).toBe(0)
 })
 
+test('the end of an older flush is not the end of the one that others wait for now', async () => {
+  const turns = [deferred<void>(), deferred<void>()]
+  const asked: string[] = []
+  const due = new Due<object>(false, new ManualClock(), {
+    flush: (reason) => {
+      asked.push(reason)
+      return turns[asked.length - 1]?.promise ?? Promise.resolve()
+    },
+    postponed: () => {},
+  })
+  const [older, newer] = [opened(0), opened(0)]
+  for (const generation of [older, newer]) {
+    due.mark(generation, 'resumed')
+    due.flush(generation)
+  }
+  turns[0]?.resolve()
+  await settled()
+  due.flush(newer)
+  expect(asked).toHaveLength(2)
+})
+
 function setUp(maxAgeMs: number | false) {
   const clock = new ManualClock()
   const flushed: string[] = []

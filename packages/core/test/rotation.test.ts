@@ -171,7 +171,12 @@ describe('a fresh client that does not work never replaces one that does', () =>
     const { flusher, driver, transcript } = setUp()
     const { client } = await flusher.acquire(holder())
     driver.open = async () => client
-    await expect(flusher.flush()).rejects.toMatchObject({ code: 'SAME_CLIENT' })
+    const failures: unknown[] = []
+    flusher.on('failed', (failure) => failures.push(failure))
+    const message =
+      'fake: the factory returned a client that is already in use; construct a new one in it, so that a flush connects anew'
+    await expect(flusher.flush()).rejects.toMatchObject({ code: 'SAME_CLIENT', message })
+    expect(failures).toMatchObject([{ step: 'open', error: { code: 'SAME_CLIENT' } }])
     expect(transcript).toEqual(['open 1'])
   })
 
@@ -381,13 +386,18 @@ describe('when everything hangs and no room can be made for a fresh connection',
 
   test('one that reaches the same server is dropped, and the flush fails with TIMEOUT', async () => {
     const { flusher, clock, transcript, driver } = await hung()
+    const failures: unknown[] = []
+    flusher.on('failed', (failure) => failures.push(failure))
     const failed = expect(flusher.flush()).rejects.toMatchObject({
       code: 'TIMEOUT',
-      message: expect.stringContaining("'room'"),
+      message:
+        "fake: the step 'room' of a flush was not done within 100 ms (checkTimeoutMs): " +
+        'every connection that the limit allows is busy, and the fresh client talks to the same server',
     })
     await settled()
     await clock.advance(100)
     await failed
+    expect(failures).toMatchObject([{ step: 'room', error: { code: 'TIMEOUT' } }])
     expect(transcript.slice(-3)).toEqual(['open 3', 'check 3', 'cut 3'])
     expect(driver.total).toBe(2)
   })
