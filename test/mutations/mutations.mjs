@@ -95,7 +95,7 @@ export const mutations = [
   {
     what: 'take a flush that takes its time for a sleep',
     file: 'scheduler.ts',
-    from: '      this.#watchOver(ms)\n',
+    from: '      this.#watchOver()\n',
     to: '',
   },
   {

@@ -1,5 +1,5 @@
 import { backoff } from './backoff.ts'
-import type { Clock, Timer } from './clock.ts'
+import { type Clock, LATEST_MS, type Timer } from './clock.ts'
 
 /** What a schedule needs to know. */
 export interface ScheduleOptions {
@@ -102,7 +102,7 @@ export class Scheduler {
 
   #flushAfter(ms: number): void {
     this.#after(Math.max(1, ms), () => {
-      this.#watchOver(ms)
+      this.#watchOver()
       this.#listener.flush().then(
         () => this.#settle(0),
         () => this.#settle(this.#failures + 1),
@@ -111,8 +111,8 @@ export class Scheduler {
   }
 
   /** A flush may take its time: meanwhile it is known, too, when the process should have been heard of. */
-  #watchOver(everyMs: number): void {
-    this.#after(Math.max(1, everyMs), () => this.#watchOver(everyMs))
+  #watchOver(): void {
+    this.#after(LATEST_MS, () => this.#watchOver())
   }
 
   #after(ms: number, callback: () => void): void {
