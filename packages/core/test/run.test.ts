@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { inspect } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { createFlusher } from '../src/flusher.ts'
 import { startPeriodicFlush } from '../src/periodic-flush.ts'
@@ -10,6 +11,27 @@ test('work that returns no promise has ended with its call', async () => {
   await flusher.run('query', async () => {})
   await expect(flusher.run('query', () => 1 as never)).resolves.toBe(1)
   expect(flusher.stats().leases).toBe(0)
+})
+
+test('work that throws within its call fails with that, and gives its lease back', async () => {
+  const flusher = createFlusher(new ScriptedDriver(), { intervalMs: false })
+  const bug = new Error('a bug of the work')
+  const thrown = flusher.run('query', () => {
+    throw bug
+  })
+  await expect(thrown).rejects.toBe(bug)
+  expect(flusher.stats().leases).toBe(0)
+  await flusher.close()
+})
+
+test('a flusher shows how it stands, and nothing of its client', async () => {
+  const flusher = createFlusher(new ScriptedDriver(), { intervalMs: false })
+  await flusher.run('query', async () => {})
+  const shown = inspect(flusher)
+  expect(shown).toMatch(/^Flusher \{\s+name: 'fake',[\s\S]*state: 'open'/)
+  expect(shown).not.toContain('FakeClient')
+  await flusher[Symbol.asyncDispose]()
+  expect(flusher.closed).toBe(true)
 })
 
 test('an error that cannot even be looked at reaches its caller, and gives the lease back', async () => {

@@ -226,6 +226,65 @@ test('failover flushes for an error that the driver suspects, and leaves that er
   expect(flusher.stats().generation).toBe(2)
 })
 
+test('failover after a lost connection asks nobody, and lets what still runs on the same server end', async () => {
+  const driver = Object.assign(suspecting(), { writable: () => Promise.reject(new Error('asked')) })
+  const { clock, flusher } = await started({ triggers: [failover()], deadlineMs: 50 }, driver)
+  const straggler = holder()
+  const lease = await flusher.acquire(straggler)
+  lease.client.connections = 1
+  flusher.failed(lease.client, suspicious('lost'))
+  await settled()
+  await clock.advance(50)
+  expect(flusher.stats()).toMatchObject({ generation: 2, retiring: [{ leases: 1 }] })
+  expect(straggler.errors).toEqual([])
+  lease.release()
+})
+
+test('failover does not stay with a server that does not answer whether it is writable', async () => {
+  const signals: AbortSignal[] = []
+  const driver = Object.assign(suspecting(), {
+    writable: (_: FakeClient, signal: AbortSignal) => {
+      signals.push(signal)
+      return new Promise<boolean>(() => {})
+    },
+  })
+  const { clock, flusher } = await started({ triggers: [failover()], checkTimeoutMs: 200, deadlineMs: 50 }, driver)
+  flusher.failed(flusher.current() as FakeClient, suspicious('read-only'))
+  await settled()
+  expect(clock.held).toBe(0)
+  expect(signals.map(({ aborted }) => aborted)).toEqual([false])
+  await clock.advance(250)
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true])
+  expect(flusher.stats().generation).toBe(2)
+  expect(driver.transcript).toContain('cut 1')
+})
+
+test('a trigger sees what the driver tells, and hears that it does not', async () => {
+  const silent = new Alarm('silent')
+  const { endpoints, peers, writable } = await started({ triggers: [silent] }, nothingTold()).then(() => silent.watched)
+  expect(endpoints()).toEqual([])
+  expect(peers()).toBeUndefined()
+  await expect(writable()).resolves.toBeUndefined()
+})
+
+test('a client that is paused before its first use starts no trigger with it', async () => {
+  let started = 0
+  const alarm = {
+    name: 'alarm',
+    start() {
+      started++
+      return () => {}
+    },
+  }
+  const clock = new ManualClock()
+  const flusher = createFlusher(new ScriptedDriver(), { intervalMs: 1_000, triggers: [alarm] }, { clock })
+  onTestFinished(() => closeBy(clock, flusher))
+  flusher.pause()
+  await use(flusher)
+  expect(clock.timers).toBe(0)
+  expect(started).toBe(0)
+})
+
 test('failover takes no notice of a generation that has been replaced already', async () => {
   const { flusher } = await started({ triggers: [failover()], minGapMs: 0 })
   const old = await flusher.acquire(holder())
@@ -421,6 +480,10 @@ class Suspicious extends Error {
 
 function suspicious(suspicion: string): Error {
   return new Suspicious(suspicion)
+}
+
+function nothingTold() {
+  return Object.assign(suspecting(), { peers: undefined })
 }
 
 function suspecting() {
