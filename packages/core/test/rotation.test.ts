@@ -184,7 +184,10 @@ describe('a fresh client that does not work never replaces one that does', () =>
     const driver = Object.assign(new ScriptedDriver(), { writable: async () => false })
     const { flusher } = setUp({ require: 'writable' }, driver)
     ;(await flusher.acquire(holder())).release()
+    const steps: string[] = []
+    flusher.on('failed', ({ step }) => steps.push(step))
     await expect(flusher.flush()).rejects.toMatchObject({ code: 'READ_ONLY' })
+    expect(steps).toEqual(['check'])
     expect(flusher.stats().generation).toBe(1)
   })
 })
@@ -305,6 +308,18 @@ describe('while generations overlap', () => {
     for (const lease of await Promise.all(fresh)) lease.release()
   })
 
+  test('a pipelining client that has fewer connections than it may opens no more than there is room for', async () => {
+    const { flusher } = setUp({}, Object.assign(new ScriptedDriver(), { max: 3, pipelines: true }))
+    const old = []
+    for (let n = 1; n <= 3; n++) old.push(occupy(await flusher.acquire(holder()), n))
+    await flusher.flush({ wait: 'swapped' })
+    occupy(await flusher.acquire(holder()), 1)
+    expect(flusher.tryAcquire(holder())).toBeUndefined()
+    for (const lease of old) lease.release()
+    await settled()
+    expect(flusher.tryAcquire(holder())?.client.id).toBe(2)
+  })
+
   test('two different servers have a limit each, and nothing waits', async () => {
     const { flusher, driver } = setUp({}, Object.assign(new ScriptedDriver(), { max: 2 }))
     for (let n = 1; n <= 2; n++) occupy(await flusher.acquire(holder()), n)
@@ -382,6 +397,18 @@ describe('when everything hangs and no room can be made for a fresh connection',
     expect(flusher.stats().generation).toBe(2)
     await clock.advance(1)
     await expect(flushed).resolves.toMatchObject({ generation: 3 })
+  })
+
+  test('close ends the wait for room, and nothing is opened for it', async () => {
+    const { flusher, transcript, clock } = await hung()
+    const refused = expect(flusher.flush()).rejects.toMatchObject({ code: 'CLOSED' })
+    await settled()
+    const closed = flusher.close()
+    await refused
+    expect(transcript).not.toContain('open 3')
+    await clock.advance(0)
+    await closed
+    expect(clock.timers).toBe(0)
   })
 
   test('one that reaches the same server is dropped, and the flush fails with TIMEOUT', async () => {
