@@ -33,6 +33,7 @@ test('whatever is asked while it closes is refused at once, however long that ta
     if (generation < 3) await flusher.flush({ wait: 'swapped' })
   }
   void flusher.close()
+  await settled()
   const codes: unknown[] = []
   for (const asked of [flusher.flush(), flusher.hold()]) asked.catch(({ code }) => codes.push(code))
   await settled()
