@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { mutations } from './mutations.mjs'
 
@@ -52,19 +51,29 @@ async function apply({ what, file, from, to }) {
   return () => writeFile(path, source)
 }
 
-/** The first test that fails, as a list; or why there is no answer. */
+/** The tests that fail, at least the first one; or why there is no answer. */
 async function killers() {
-  const run = spawn(
-    process.execPath,
-    [fileURLToPath(new URL('first-failure.mjs', import.meta.url)), join(copy, 'test')],
-    {
-      stdio: ['ignore', 'pipe', 'ignore'],
-      env: { ...process.env, PERIODIC_FLUSH_RUNS: RUNS, PERIODIC_FLUSH_SEED: SEED, PERIODIC_FLUSH_SHRINK: '0' },
-      timeout: LONGEST_MS,
-      killSignal: 'SIGKILL',
-    },
-  )
-  const [answer, code] = await Promise.all([text(run.stdout), new Promise((resolve) => run.once('exit', resolve))])
+  const report = join(copy, 'report.json')
+  await rm(report, { force: true })
+  const vitest = join(copy, 'node_modules/vitest/vitest.mjs')
+  const options = ['--bail=1', '--reporter=json', `--outputFile=${report}`, '--testTimeout=10000', '--maxWorkers=2']
+  const run = spawn(process.execPath, [vitest, 'run', ...options], {
+    cwd: copy,
+    stdio: 'ignore',
+    env: { ...process.env, PERIODIC_FLUSH_RUNS: RUNS, PERIODIC_FLUSH_SEED: SEED, PERIODIC_FLUSH_SHRINK: '0' },
+    timeout: LONGEST_MS,
+    killSignal: 'SIGKILL',
+  })
+  const code = await new Promise((resolve) => run.once('exit', resolve))
   if (code === 0) return []
-  return [answer.trim() || (code === null ? 'the tests hang' : 'an error outside of any test')]
+  const { testResults } = await readFile(report, 'utf8').then(JSON.parse, () => ({ testResults: [] }))
+  const failed = testResults.flatMap(({ assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ fullName, failureMessages }) => {
+        const promise = /Caused by: Broken: (.*)|Broken: (.*)/.exec(failureMessages.join('\n'))
+        return promise === null ? fullName : `${fullName} (${promise[1] ?? promise[2]})`
+      }),
+  )
+  return failed.length > 0 ? failed : [code === null ? 'the tests hang' : 'an error outside of any test']
 }

@@ -1,11 +1,10 @@
 // Has Stryker break core wherever its code can be broken, and says how many of the breaks the tests of core notice.
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Stryker } from '@stryker-mutator/core'
-import { score } from './score.mjs'
 
 /** Few, since each of some thousand mutants is tried; the seed makes the answer the same each time. */
 process.env.PERIODIC_FLUSH_RUNS ??= '60'
@@ -23,8 +22,8 @@ try {
   // Stryker takes the working directory for the project.
   process.chdir(copy)
   const stryker = new Stryker({
-    plugins: [new URL('runner.mjs', import.meta.url).href],
-    testRunner: 'core',
+    plugins: [import.meta.resolve('@stryker-mutator/vitest-runner')],
+    testRunner: 'vitest',
     mutate: files.length > 0 ? files.map((file) => `src/${file}`) : ['src/**/*.ts'],
     concurrency: Number(process.env.PERIODIC_FLUSH_WORKERS ?? 1),
     reporters: ['clear-text', 'progress-append-only', 'html', 'json'],
@@ -40,8 +39,6 @@ try {
     allowEmpty: true,
   })
   await stryker.runMutationTest()
-  const report = JSON.parse(await readFile(join(artefacts, 'report.json'), 'utf8'))
-  await writeFile(new URL('score.md', import.meta.url), score(report, new Date()))
 } finally {
   process.chdir(tmpdir())
   await rm(copy, { recursive: true, force: true })
