@@ -8,9 +8,7 @@ export const excuses: readonly { readonly reason: string; readonly holds: (compl
       'lost, or ended under TLS, while that runs, its rejection has nobody to handle it',
     holds: (complaint) =>
       complaint.startsWith('unhandled rejection') &&
-      /read ECONNRESET|connect ECONNREFUSED|write (CONNECTION_(CLOSED|DESTROYED)|EPIPE)|terminating connection/.test(
-        complaint,
-      ) &&
+      /read ECONNRESET|connect ECONNREFUSED|write (CONNECTION_CLOSED|EPIPE)|terminating connection/.test(complaint) &&
       complaint.includes('left join pg_catalog.pg_type b on b.oid = a.typelem'),
   },
 ]

@@ -23,14 +23,16 @@ behaviour('triggers', (stage) => {
     pair.moveTo('green')
     await eventually(
       () => reasons,
-      (all) => all.includes('name settled'),
+      (all) => all.some((reason) => reason.includes('name settled')),
     )
     expect(await client.value(dialect.servedBy)).toBe('127.0.0.2')
     await eventually(
       () => pair.blue.backends(),
       (backends) => backends.length === 0,
     )
-    expect(reasons).toEqual(['name moved', 'name settled'])
+    // A flush that takes longer than `settleMs`, as on a busy machine, is followed by another one for the same move.
+    expect(reasons[0]).toBe('name moved')
+    expect(reasons.findIndex((reason) => reason !== 'name moved')).toBe(reasons.length - 1)
     expect(client.$flusher.stats().failures).toBe(0)
   })
 

@@ -189,8 +189,8 @@ describe.each(clients.map((client) => [client.name, client] as const))('%s', (_,
       await made.ask('select 1')
       await made.$flush()
       impostor.forget()
-      // A pool that is filled at once takes its connections in turn.
-      const before = [await identity(made), await identity(made), await identity(made)]
+      const { generation } = made.$flusher.stats()
+      const before = await identity(made)
       for (let flush = 0; flush < (client.verifiesLate ? 1 : 2); flush++) {
         name.moveTo(impostor.host)
         const refused = await made.$flush().catch((error: unknown) => error)
@@ -204,13 +204,14 @@ describe.each(clients.map((client) => [client.name, client] as const))('%s', (_,
         expectNothingSaid(impostor)
         expect(impostor.met).toBeGreaterThan(0)
         expect(await encrypted(made)).toMatch(/AES|CHACHA/)
-        expect(before).toContain(await identity(made))
-        expect(made.$flusher.stats()).toMatchObject({ retiring: [] })
+        // A pool that is filled at once goes on opening connections, and takes them in turn.
+        if (!client.verifiesLate) expect(await identity(made)).toBe(before)
+        expect(made.$flusher.stats()).toMatchObject({ generation, retiring: [] })
       }
       name.moveTo('127.0.0.1')
       await expect(made.$flush()).resolves.toMatchObject({ drained: true })
       expect(await encrypted(made)).toMatch(/AES|CHACHA/)
-      expect(before).not.toContain(await identity(made))
+      expect(await identity(made)).not.toBe(before)
       expectNothingSaid(impostor)
     },
   )

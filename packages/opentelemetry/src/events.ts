@@ -27,7 +27,7 @@ export function countEvents(meter: Meter): () => void {
   })
   const waiting = meter.createCounter('periodic_flush.waiting', {
     unit: '{spell}',
-    description: 'Spells in which callers had to wait while generations overlapped or the first client opened',
+    description: 'Spells in which callers had to wait while generations overlapped, or for a hold to end',
   })
   const gap = meter.createCounter('periodic_flush.listen.gap', {
     unit: '{gap}',

@@ -93,15 +93,26 @@ test('a client that does not tell its limit takes none away from others, and sho
   expect(await only(observed.metrics, 'db.client.connection.max')).toBe(3)
 })
 
-test('a client that opens has no age, and whoever waits for it is counted, once for all', async () => {
+test('a client that opens has no age, and nobody is counted as waiting for a flush', async () => {
   await using observed = new Observed()
   let open = () => {}
   const flusher = reluctant(new Promise<void>((resolve) => (open = resolve)))
   const asked = [1, 2].map(() => flusher.run('query', (client) => client.query('select 1')))
   expect(await observed.metrics.points('periodic_flush.generation.age')).toEqual([])
-  expect(await only(observed.metrics, 'periodic_flush.waiting')).toBe(1)
+  expect(await observed.metrics.points('periodic_flush.waiting')).toEqual([])
   open()
   await Promise.all(asked)
+})
+
+test('those who wait while old and new may not mix are counted, once for all', async () => {
+  await using observed = new Observed()
+  const client = flushing()
+  const running = await client.connect()
+  const held = client.$flusher.hold()
+  const asked = [1, 2].map(() => client.query('select 1'))
+  expect(await only(observed.metrics, 'periodic_flush.waiting')).toBe(1)
+  running.release()
+  await Promise.all([held, ...asked])
 })
 
 test('a client that was closed is shown at zero from then on', async () => {
