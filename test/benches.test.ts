@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { found } from './bench/child.ts'
 import { atLeast, interval, median } from './bench/interval.ts'
-import type { BenchRecord, FailoverRow, FlushRow, OverheadRow } from './bench/record.ts'
+import type { BenchRecord, FailoverRow, FlushRow, Goal, OverheadRow } from './bench/record.ts'
 import { block, withBlock } from './bench/report/block.ts'
 import { markdown, notYetRun } from './bench/report/markdown.ts'
 import { pictures } from './bench/report/pictures.ts'
@@ -49,7 +49,7 @@ describe('what is made of a record', () => {
     const [header = [], ...rows] = cells(markdown(record()), 'client').slice(rowsBefore(record()))
     expect(header).toContain('queries/s × bare, 1 caller')
     expect(rows[0]).toEqual(
-      expect.arrayContaining(['pg', '0.991 (0.985–0.997)', '1.001 (0.995–1.007)', '1.02 (1.01–1.03)']),
+      expect.arrayContaining(['pg', '0.991 (0.985–0.997)', '1.001 (0.995–1.007)', '4.1 (3.2–5.3)']),
     )
   })
 
@@ -58,9 +58,20 @@ describe('what is made of a record', () => {
     expect(text).toContain(
       'Of 3 goals, 1 were reached, 1 missed, and of 1 the interval lies on both sides of the goal.',
     )
-    expect(text).toContain('- flush, pg: p99 ≤ 1.5 × bare; measured 1.7. Reason: it is slow.')
-    expect(text).toContain('- overhead, pg: ≥ 0.98 × bare; measured 0.979 (0.97–0.99)')
+    expect(text).toContain('- flush, p99 ≤ 1.5 × bare: pg 1.7. Reason: it is slow.')
+    expect(text).toContain('- overhead, ≥ 0.98 × bare: pg 0.979 (0.97–0.99)')
     expect(text).not.toContain('no listener more')
+  })
+
+  test('clients that miss the same goal for the same reason stand in one line', () => {
+    const missed = { bench: 'flush', goal: 'p99', verdict: 'missed' } as const
+    const goals: Goal[] = [
+      { ...missed, client: 'pg', value: '1.7', reason: 'slow' },
+      { ...missed, client: 'mysql2', value: '1.8', reason: 'slow' },
+      { ...missed, client: 'postgres', value: '1.9', reason: 'busy' },
+    ]
+    const text = markdown({ ...record(), goals })
+    expect(text).toContain('- flush, p99: pg 1.7, mysql2 1.8. Reason: slow.\n- flush, p99: postgres 1.9. Reason: busy.')
   })
 
   test('what could not be measured is named, never left out', () => {
@@ -252,7 +263,8 @@ function record(): BenchRecord {
 }
 
 function cost(way: string, callers: number, throughput: Pick<OverheadRow, 'ratio' | 'low' | 'high'>): OverheadRow {
-  return { client: 'pg', way, callers, ...throughput, cpu: 1.02, 'cpu low': 1.01, 'cpu high': 1.03, rounds: 15 }
+  const cpu = { cpu: 1.02, 'cpu low': 1.01, 'cpu high': 1.03, 'added µs': 4.12, 'added low': 3.2, 'added high': 5.3 }
+  return { client: 'pg', way, callers, ...throughput, ...cpu, rounds: 15 }
 }
 
 function load(way: string, p99: number, ratio: number): FlushRow {

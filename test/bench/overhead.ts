@@ -163,10 +163,11 @@ async function opened(
 }
 
 function compared(client: string, callers: number, { way, rounds }: Course, bare: Course): OverheadRow {
-  const against = (of: (slice: Slice) => number) =>
-    interval(rounds.map((slice, round) => of(slice) / of(bare.rounds[round] as Slice)))
-  const throughput = against(({ perSecond }) => perSecond)
-  const cpu = against(({ cpuPerQuery }) => cpuPerQuery)
+  const against = (compare: (slice: Slice, bare: Slice) => number) =>
+    interval(rounds.map((slice, round) => compare(slice, bare.rounds[round] as Slice)))
+  const throughput = against((slice, bare) => slice.perSecond / bare.perSecond)
+  const cpu = against((slice, bare) => slice.cpuPerQuery / bare.cpuPerQuery)
+  const added = against((slice, bare) => slice.cpuPerQuery - bare.cpuPerQuery)
   return {
     client,
     way,
@@ -177,6 +178,9 @@ function compared(client: string, callers: number, { way, rounds }: Course, bare
     cpu: thousandths(cpu.median),
     'cpu low': thousandths(cpu.low),
     'cpu high': thousandths(cpu.high),
+    'added µs': thousandths(added.median),
+    'added low': thousandths(added.low),
+    'added high': thousandths(added.high),
     rounds: rounds.length,
   }
 }

@@ -36,6 +36,10 @@ export interface OverheadRow {
   readonly cpu: number
   readonly 'cpu low': number
   readonly 'cpu high': number
+  /** The same in microseconds: how much more than the bare client. */
+  readonly 'added µs': number
+  readonly 'added low': number
+  readonly 'added high': number
   readonly rounds: number
 }
 

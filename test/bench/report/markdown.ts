@@ -15,13 +15,17 @@ export function markdown(record: BenchRecord): string {
     ['![Time until the new server answers](test/bench/plots/failover.svg)'],
     beside(record),
     reading,
-    everyClient(record),
-    goals(record),
-    notes(record),
+    folded('Every client, and what misses its goal', [everyClient(record), goals(record), notes(record)]),
   ]
     .flat()
     .filter((part) => part !== '')
     .join('\n\n')
+}
+
+/** What not everybody wants to read; GitHub and npm show its summary. */
+function folded(summary: string, parts: readonly string[]): string {
+  const shown = parts.filter((part) => part !== '')
+  return ['<details>', `<summary>${summary}</summary>`, ...shown, '</details>'].join('\n\n')
 }
 
 function provenance({ date, machine, versions, minutes }: BenchRecord): string {
@@ -112,7 +116,7 @@ function everyClient({ overhead, flush }: BenchRecord): string {
       ratio(1, 'bare again'),
       ratio(16, 'ours-interval'),
       ratio(16, 'bare again'),
-      cpu === undefined ? '' : `${cpu.cpu.toFixed(2)} (${cpu['cpu low'].toFixed(2)}–${cpu['cpu high'].toFixed(2)})`,
+      cpu === undefined ? '' : `${tenth(cpu['added µs'])} (${tenth(cpu['added low'])}–${tenth(cpu['added high'])})`,
       load('bare')?.['p99 ms'].toFixed(1) ?? '',
       ours?.['p99 ms'].toFixed(1) ?? '',
       ours?.ratio.toFixed(2) ?? '',
@@ -127,7 +131,7 @@ function everyClient({ overhead, flush }: BenchRecord): string {
     'control',
     '16 callers',
     'control',
-    'CPU/query × bare',
+    'CPU/query: added µs',
     'bare p99 ms',
     'p99 ms while flushing',
     '× bare',
@@ -139,18 +143,31 @@ function everyClient({ overhead, flush }: BenchRecord): string {
 /** What was promised and not reached, by name, with the reason. */
 function goals({ goals }: BenchRecord): string {
   const of = (verdict: Goal['verdict']) => goals.filter((goal) => goal.verdict === verdict)
-  const missed = of('missed').map((goal) => `- ${named(goal)}. Reason: ${goal.reason ?? 'not known'}.`)
-  const unclear = of('unclear').map((goal) => `- ${named(goal)}`)
+  const missed = of('missed')
+  const unclear = of('unclear')
   return [
     `Of ${goals.length} goals, ${of('reached').length} were reached, ${missed.length} missed, and of ${unclear.length} the interval lies on both sides of the goal.`,
-    ...(missed.length > 0 ? [`Missed:\n\n${missed.join('\n')}`] : []),
-    ...(unclear.length > 0 ? [`On both sides of the goal:\n\n${unclear.join('\n')}`] : []),
+    ...(missed.length > 0 ? [`Missed:\n\n${byGoal(missed)}`] : []),
+    ...(unclear.length > 0 ? [`On both sides of the goal:\n\n${byGoal(unclear)}`] : []),
   ].join('\n\n')
 }
 
-function named({ bench, client, goal, value }: Goal): string {
-  return `${bench}, ${client}: ${goal}; measured ${value}`
+/** A line for each goal and reason, with the clients and what was measured of each. */
+function byGoal(goals: readonly Goal[]): string {
+  const lines = new Map<string, { readonly clients: string[]; readonly reason: string }>()
+  for (const { bench, client, goal, value, verdict, reason = 'not known' } of goals) {
+    const why = verdict === 'missed' ? `. Reason: ${reason}.` : ''
+    const key = `${bench}, ${goal}`
+    const line = lines.get(key + why) ?? { clients: [`- ${key}`], reason: why }
+    line.clients.push(`${client} ${value}`)
+    lines.set(key + why, line)
+  }
+  return [...lines.values()]
+    .map(({ clients: [goal, ...clients], reason }) => `${goal}: ${clients.join(', ')}${reason}`)
+    .join('\n')
 }
+
+const tenth = (value: number): string => value.toFixed(1)
 
 function notes({ notes }: BenchRecord): string {
   const known = benchNames.flatMap((bench) => notes.filter((note) => note.bench === bench))
