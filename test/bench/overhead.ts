@@ -188,7 +188,7 @@ function compared(client: string, callers: number, { way, rounds }: Course, bare
 const thousandths = (value: number): number => Math.round(value * 1_000) / 1_000
 
 const reason =
-  'each query takes and returns a lease, and a promise stands between driver and caller; beside a query that is answered within tenths of a millisecond on loopback that shows'
+  'each query takes and returns a lease, and a promise stands between driver and caller; and the garbage collection before each short slice lets V8 forget code that only this way runs, which then compiles it again: how much of the difference that is has not been measured'
 
 function judged(row: OverheadRow): Goal {
   const verdict = atLeast(GOAL, { median: row.ratio, low: row.low, high: row.high })
