@@ -30,6 +30,6 @@ export interface Engine<Server extends DatabaseServer = DatabaseServer> {
   requireTls(server: Server, on: boolean): Promise<unknown>
   /** Leaves no connection for ordinary accounts; what it returns ends that. */
   exhaust(server: Server): Promise<() => Promise<unknown>>
-  /** Ends the server's work without any farewell; it recovers by itself. */
+  /** Ends the server's work without any farewell; resolves once that has begun, and it recovers by itself. */
   crash(server: Server): Promise<void>
 }

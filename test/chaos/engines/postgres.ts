@@ -12,6 +12,13 @@ async function admit(server: PostgresServer, connection: 'hostssl' | 'hostnossl'
   return server.query('select pg_reload_conf()')
 }
 
+/** A connection that is not of those who are watched. */
+function hogOf({ host, port, database }: PostgresServer): Client {
+  const hog = new Client({ host, port, database, user: 'hog' })
+  hog.on('error', () => undefined)
+  return hog
+}
+
 /** PostgreSQL, which keeps what it has acknowledged even when a backend is killed. */
 export const postgresEngine: Engine<PostgresServer> = {
   name: 'postgres',
@@ -38,11 +45,9 @@ export const postgresEngine: Engine<PostgresServer> = {
   requireTls: (server, on) => admit(server, on ? 'hostssl' : 'hostnossl'),
   async exhaust(server) {
     const hogs: Client[] = []
-    const { host, port, database } = server
     const connect = async (): Promise<void> => {
       for (;;) {
-        const hog = new Client({ host, port, database, user: 'hog' })
-        hog.on('error', () => undefined)
+        const hog = hogOf(server)
         await hog.connect()
         hogs.push(hog)
       }
@@ -54,7 +59,12 @@ export const postgresEngine: Engine<PostgresServer> = {
     return () => Promise.all(hogs.map((hog) => hog.end()))
   },
   async crash(server) {
-    const [backend] = await server.backends()
-    if (backend !== undefined) process.kill(backend.pid, 'SIGKILL')
+    const [witness, victim] = [hogOf(server), hogOf(server)]
+    await Promise.all([witness.connect(), victim.connect()])
+    const { rows } = await victim.query('select pg_backend_pid() as pid')
+    // A backend that is killed ends all others, but only once the server has noticed.
+    const noticed = new Promise<void>((resolve) => witness.once('end', () => resolve()))
+    process.kill(rows[0].pid, 'SIGKILL')
+    await noticed
   },
 }

@@ -50,8 +50,9 @@ export function rawOf(engine: 'postgresql' | 'mysql'): { reads: Uses; writes: Us
       $executeRaw: (prisma) => prisma.$executeRaw`update ${posts} set likes = ${9} where id in (${join([1, 2])})`,
       $executeRawUnsafe: (prisma) =>
         prisma.$executeRawUnsafe(`update ${post} set published = false where id = ${first}`, 1),
+      // Outside a transaction each statement takes any connection: a table may be left on another than the drop's.
       '$executeRaw that creates a table': async (prisma) => [
-        await prisma.$executeRaw`create temporary table scratch (n int)`,
+        await prisma.$executeRaw`create temporary table if not exists scratch (n int)`,
         await prisma.$executeRaw`drop table if exists scratch`,
       ],
     },
