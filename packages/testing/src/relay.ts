@@ -1,5 +1,12 @@
 import { connect, type Socket } from 'node:net'
 
+function reset(socket: Socket): void {
+  // Before it is connected Node would wait for that; and one whose end is being sent it would neither reset nor ever close,
+  // and then not come to its own end.
+  if (socket.connecting || socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
 /** One connection through a gate: the client's socket, and once it is relayed the one to the server. */
 export class Relay {
   readonly #client: Socket
@@ -53,10 +60,8 @@ export class Relay {
   }
 
   reset(): void {
-    this.#client.resetAndDestroy()
-    // There is nothing to reset before it is connected, and Node would wait for that.
-    if (this.#server?.connecting) this.#server.destroy()
-    else this.#server?.resetAndDestroy()
+    reset(this.#client)
+    if (this.#server !== undefined) reset(this.#server)
   }
 
   /** Each side's orderly end is passed on by `pipe`, which knows both halves. */
