@@ -40,6 +40,8 @@ export interface OverheadRow {
   readonly 'added µs': number
   readonly 'added low': number
   readonly 'added high': number
+  /** What it is more than: the bare client's own CPU time per query, median. */
+  readonly 'bare µs': number
   readonly rounds: number
 }
 
