@@ -21,7 +21,7 @@ interface Length {
   readonly ms: number
 }
 
-const full: Length = { rounds: 2, ms: 3_000 }
+const full: Length = { rounds: 3, ms: 3_000 }
 const quick: Length = { rounds: 1, ms: 1_500 }
 
 /** One way through one round. */
