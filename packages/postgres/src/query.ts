@@ -2,6 +2,7 @@ import { Readable, Stream } from 'node:stream'
 import type { Flusher, Holder, Lease, LeaseKind } from '@periodic-flush/core'
 import { type Client, noop, type Query } from './client.ts'
 import { Cursor } from './cursor.ts'
+import { Misled } from './misled.ts'
 import { type Opened, openedOf } from './opened.ts'
 
 /** Where a query that runs, and any stand-in for it, has its run. */
@@ -38,6 +39,7 @@ export class Run implements Holder {
   #lease: Lease<Client> | undefined
   #waiting: AbortController | undefined
   #stream: Stream | undefined
+  readonly #misled = new Misled()
   readonly #cursor: Cursor | undefined
 
   constructor(flusher: Flusher<Client>, query: Routed) {
@@ -148,9 +150,11 @@ export class Run implements Holder {
   failed(error: unknown): void {
     // After a cut the client has its own say about what it lost; the owner has been told.
     if (this.#lease === undefined) return
-    this.#flusher.failed(this.#lease.client, error)
+    const { client } = this.#lease
+    this.#flusher.failed(client, error)
     this.#release()
-    this.#fail(error)
+    if (this.#misled.by(error, this.#sent, client)) this.start()
+    else this.#fail(error)
   }
 
   /** What the connection writes on it leaves the query as it was. */

@@ -1,5 +1,6 @@
 import type { Flusher, Holder, Lease, LeaseKind } from '@periodic-flush/core'
 import { type Client, noop, type Query, type Reserved } from './client.ts'
+import { Misled } from './misled.ts'
 import { type Opened, openedOf } from './opened.ts'
 import { reserve } from './reserve.ts'
 import { type Notify, Scope, tellsOfLoss } from './scope.ts'
@@ -70,6 +71,7 @@ abstract class Session<Result> implements Holder {
 export class Transaction extends Session<unknown> {
   readonly kind = 'transaction'
   readonly #args: readonly unknown[]
+  readonly #misled = new Misled()
   #first: Query | undefined
 
   constructor(flusher: Flusher<Client>, args: readonly unknown[], notify: Notify) {
@@ -91,9 +93,13 @@ export class Transaction extends Session<unknown> {
     ended.then(
       (value) => this.#settle(lease, () => this.resolve(value)),
       (error: unknown) => {
+        this.flusher.failed(client, error)
+        if (this.#misled.by(error, this.#first, client)) {
+          this.#settle(lease, () => this.start())
+          return
+        }
         // Its work may go on.
         if (tellsOfLoss(error)) this.scope.lose(error as Error)
-        this.flusher.failed(client, error)
         this.#settle(lease, () => this.reject(error))
       },
     )

@@ -30,12 +30,18 @@ export class Startup {
       const at = chunk.length - READY_LENGTH
       if (at < 0 || chunk[at] !== READY || chunk.readUInt32BE(at + 1) !== READY_LENGTH - 1) return
       if (this.#fetching.has(socket)) {
-        socket.off('data', look)
-        this.over(socket)
+        over()
       } else {
         this.#handshaking.delete(socket)
         this.#fetching.add(socket)
+        const written = socket.bytesWritten
+        // postgres.js writes with the next turn of the loop. What opened the connection may be gone: then it asks for no types.
+        setImmediate(() => setImmediate(() => socket.bytesWritten === written && over()))
       }
+    }
+    const over = (): void => {
+      socket.off('data', look)
+      this.over(socket)
     }
     this.#handshaking.add(socket)
     socket.on('data', look)
