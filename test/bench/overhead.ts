@@ -24,7 +24,7 @@ interface Length {
 
 // No collection is forced between slices: V8 drops code that it finds unused in a few of them, and only what all ways
 // share would be in use often enough to stay.
-const full: Length = { rounds: 100, sliceMs: 25 }
+const full: Length = { rounds: 60, sliceMs: 25 }
 const quick: Length = { rounds: 3, sliceMs: 40 }
 
 /** One way through all rounds: what each had of throughput and of CPU time per query. */
