@@ -1,4 +1,5 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel'
+import { withoutCredentials } from './credentials.ts'
 import type { PeriodicFlushError } from './errors.ts'
 import type { FlushReport } from './flush-report.ts'
 import type { Straggler } from './generation.ts'
@@ -80,19 +81,26 @@ export class Events {
   }
 
   /**
-   * A listener that throws disturbs neither the others nor the rotation: its error becomes a process warning.
+   * A listener that throws, or rejects, disturbs neither the others nor the rotation: its error becomes a process warning.
+   * What failed is told without credentials.
    *
    * @throws TypeError or RangeError for what is no event.
    */
   emit<Event extends keyof FlusherEvents>(event: Event, payload: FlusherEvents[Event]): void {
     verifyValue('event', event, anEvent)
-    channels[event].publish(payload)
+    const told = safeToTell(payload)
+    channels[event].publish(told)
     for (const listener of this.#listeners.get(event) ?? []) {
       try {
-        ;(listener as Listener<Event>)(payload)
+        const done: unknown = (listener as Listener<Event>)(told)
+        if (done instanceof Promise) done.catch(warn)
       } catch (error) {
         warn(error)
       }
     }
   }
+}
+
+function safeToTell<Payload extends object>(payload: Payload): Payload {
+  return 'error' in payload ? { ...payload, error: withoutCredentials(payload.error) } : payload
 }

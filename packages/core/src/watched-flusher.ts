@@ -1,4 +1,3 @@
-import { withoutCredentials } from './credentials.ts'
 import type { Driver } from './driver.ts'
 import type { Events } from './events.ts'
 import { requestOf } from './flush-request.ts'
@@ -25,7 +24,7 @@ export function watchedFlusher<Client>(
       return flushed
     },
     failed(reason, error) {
-      events.emit('failed', { name: options.name, reason, step: 'trigger', error: withoutCredentials(error) })
+      events.emit('failed', { name: options.name, reason, step: 'trigger', error })
     },
     endpoints() {
       const client = rotator.current?.client

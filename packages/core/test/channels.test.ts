@@ -47,3 +47,26 @@ test('a listener that throws disturbs neither the flush nor the other listeners'
   expect(() => flusher.on('swapped' as never, () => {})).toThrow('Expected `event` to be one of swap')
   await flusher.close()
 })
+
+test('nor does one that is asynchronous and rejects: nobody else would hear of it', async () => {
+  const flusher = createFlusher(new ScriptedDriver(), { intervalMs: false })
+  const warning = new Promise((resolve) => process.once('warning', resolve))
+  flusher.on('swap', async () => {
+    throw new Error('a bug of the listener')
+  })
+  await expect(flusher.flush()).resolves.toMatchObject({ generation: 1 })
+  await expect(warning).resolves.toMatchObject({ message: 'a bug of the listener' })
+  await flusher.close()
+})
+
+test('what an adapter tells of holds no credential either', () => {
+  const flusher = createFlusher(new ScriptedDriver(), { intervalMs: false })
+  const told: unknown[] = []
+  flusher.on('failed', ({ error }) => told.push(error))
+  const tell = (error: unknown) => flusher.tell('failed', { name: 'db', reason: 'hand-over', step: 'listen', error })
+  tell(new Error('cannot reach postgres://me:pw@db'))
+  const refused = new Error('refused')
+  tell(refused)
+  expect(String(told[0])).toBe('Error: cannot reach postgres://***@db')
+  expect(told[1]).toBe(refused)
+})

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { deferred } from '../src/deferred.ts'
-import { createFlusher } from '../src/flusher.ts'
+import { createFlusher, type Flusher } from '../src/flusher.ts'
 import type { Options } from '../src/options.ts'
 import { closeBy, ManualClock, settled } from './manual-clock.ts'
 import { type FakeClient, holder, ScriptedDriver } from './scripted-driver.ts'
@@ -76,6 +76,26 @@ test('a client that arrives late and cannot be closed is told of', async () => {
   await settled()
   expect(failed.slice(1)).toMatchObject([{ reason: 'late', step: 'close', error: { message: 'no socket' } }])
 })
+
+test.each([
+  ['a flush', (flusher: Flusher<FakeClient>) => flusher.flush({ deadlineMs: 0 })],
+  ['close', (flusher: Flusher<FakeClient>) => flusher.close({ deadlineMs: 0 })],
+])(
+  '%s that is awaited keeps the process alive while an idle client closes, also past a deadline of 0',
+  async (_, end) => {
+    const { clock, driver, flusher, transcript } = setUp({ checkTimeoutMs: 200 })
+    driver.onClose = ({ id }) => (id === 1 ? new Promise(() => {}) : undefined)
+    await flusher.run('query', async () => {})
+    const ended = end(flusher)
+    await settled()
+    await clock.advance(0)
+    expect(clock.held).toBe(1)
+    await clock.advance(200)
+    await ended
+    expect(transcript.filter((call) => call === 'cut 1')).toHaveLength(1)
+    expect(clock.timers).toBe(0)
+  },
+)
 
 function setUp(options: Options<FakeClient> = {}) {
   const clock = new ManualClock()

@@ -1,14 +1,14 @@
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { messageOf, withoutCredentials } from '../src/credentials.ts'
+import { hideCredentials, messageOf, withoutCredentials } from '../src/credentials.ts'
 import { createFlusher } from '../src/flusher.ts'
 import { shown } from '../src/rule.ts'
 import { holder, ScriptedDriver } from './scripted-driver.ts'
 
 const seed = Number(process.env['PERIODIC_FLUSH_SEED'] ?? Date.now() % 2 ** 31)
 
-/** Anything that somebody may have for a password, long enough to be found nowhere by chance. */
+/** Anything that somebody may have for a password, with a beginning and an end that are found nowhere by chance. */
 const secret = fc
   .array(
     fc.oneof(
@@ -25,6 +25,11 @@ const secret = fc
         '%zz',
         '"',
         "'",
+        '`',
+        '{',
+        '}',
+        ';',
+        '&',
         '\\',
         '$&',
         '$1',
@@ -37,21 +42,40 @@ const secret = fc
     ),
     { minLength: 1, maxLength: 12 },
   )
-  .map((parts) => `S3cr${parts.join('')}3t${'x'.repeat(parts.length % 3 === 0 ? 3_000 : 0)}`)
+  .map((parts) => `S3cr${parts.join('')}${'x'.repeat(parts.length % 3 === 0 ? 3_000 : 0)}3cr3t`)
 
 /** Ways in which an error that is not ours may hold a password. */
 const holders: readonly [string, (password: string) => unknown][] = [
   ['a URL in its message', (it) => new Error(`cannot reach postgres://me:${it}@db:5432/app: refused`)],
   ['a URL in a message of several lines', (it) => new TypeError(`cannot reach\n  mysql://me:${it}@db/app\nat all`)],
+  ['a URL whose user has an @', (it) => new Error(`cannot reach postgres://me@tenant:${it}@db:5432/app: refused`)],
+  ['a URL with a token for a user', (it) => new Error(`cannot reach https://${encodeURIComponent(it)}@db/app`)],
+  ['a URL with a token for a user before another', (it) => new Error(`https://${encodeURIComponent(it)}@a, b://me@c`)],
   ['two URLs', (it) => new Error(`neither postgres://me:${it}@a/x nor postgres://me:${it}@b/x answers`)],
   ['a setting', (it) => new Error(`cannot parse "host=db password=${JSON.stringify(it)} user=me"`)],
+  ['a setting that is not quoted', (it) => new Error(`cannot parse "host=db password=${unquoted(it)} user=me"`)],
+  ['a setting in braces', (it) => new Error(`sqlserver://db;user=sa;password={${it.replaceAll('}', '}}')}};app=x`)],
+  ['a statement', (it) => new Error(`near "ALTER ROLE me PASSWORD '${it.replaceAll("'", "''")}' LOGIN"`)],
+  ['another statement', (it) => new Error(`near "CREATE USER me IDENTIFIED BY '${it.replaceAll("'", "''")}'"`)],
+  ['a query parameter with a token', (it) => new Error(`cannot get /app?api_key=${encodeURIComponent(it)}&x=1`)],
   ['a query parameter', (it) => new Error(`cannot parse /app?user=me&password=${encodeURIComponent(it)}&x=1`)],
   ['JSON in its message', (it) => new Error(`bad answer: ${JSON.stringify({ user: 'me', password: it })}`)],
+  ['JSON in JSON', (it) => new Error(JSON.stringify({ SecretString: JSON.stringify({ user: 'me', password: it }) }))],
+  ['what `inspect` shows', (it) => new Error(inspect({ user: 'me', password: it }, { maxStringLength: null }))],
   ['what Node could not parse', (it) => Object.assign(new TypeError('Invalid URL'), { input: `postgres://me:${it}` })],
   ['settings beside it', (it) => Object.assign(new Error('refused'), { config: { user: 'me', password: it } })],
   ['settings deep beside it', (it) => Object.assign(new Error('refused'), { a: { b: [{ c: { dbPassword: it } }] } })],
   ['a property that is not enumerable', (it) => Object.defineProperty(new Error('no'), 'password', { value: it })],
   ['a number for a password beside it', (it) => Object.assign(new Error('no'), { password: 1e15 + it.length })],
+  [
+    'an object that is called credentials',
+    (it) => Object.assign(new Error('no'), { credentials: { id: 1, value: it } }),
+  ],
+  ['an array that is called a password', (it) => Object.assign(new Error('no'), { password: [it] })],
+  ['what is called a key', (it) => Object.assign(new Error('no'), { config: { secretAccessKey: it } })],
+  ['a symbol that is called a password', (it) => Object.assign(new Error('no'), { [Symbol('password')]: it })],
+  ['bytes that are a key', (it) => Object.assign(new Error('no'), { ssl: { key: Buffer.from(it) } })],
+  ['bytes of JSON', (it) => Object.assign(new Error('no'), { body: Buffer.from(JSON.stringify({ password: it })) })],
   ['a symbol for a key', (it) => Object.assign(new Error('no'), { [Symbol('x')]: { connectionString: it } })],
   ['a key that is a URL', (it) => Object.assign(new Error('no'), { [`postgres://me:${it}@db`]: 1 })],
   ['a map', (it) => Object.assign(new Error('no'), { headers: new Map([['authorisation', it]]) })],
@@ -60,6 +84,11 @@ const holders: readonly [string, (password: string) => unknown][] = [
   ['a getter', (it) => Object.defineProperty(new Error('no'), 'url', { get: () => it, enumerable: true })],
   ['its own JSON', (it) => Object.assign(new Error('no'), { toJSON: () => ({ it }) })],
   ['its own inspection', (it) => Object.assign(new Error('no'), { [inspect.custom]: () => it })],
+  ['the primitive of its class', (it) => of({ [Symbol.toPrimitive]: { value: () => it } })],
+  ['the message of its class', (it) => of({ message: { get: () => `cannot reach postgres://me:${it}@db` } })],
+  ['the name of its class', (it) => of({ name: { get: () => `cannot reach postgres://me:${it}@db` } })],
+  ['the cause of its class', (it) => of({ cause: { get: () => `cannot reach postgres://me:${it}@db` } })],
+  ['an array that shows itself', (it) => Object.assign(new Error('no'), { list: new ShowingList(it) })],
   ['its own text', (it) => new Speaking(it)],
   ['its cause', (it) => new Error('no', { cause: new Error('why', { cause: { password: it } }) })],
   ['one of several errors', (it) => new AggregateError([new Error('a'), new Error(`b: x://me:${it}@h`)], 'all failed')],
@@ -78,6 +107,24 @@ class Client {
 
   constructor(it: string) {
     this.config = it
+  }
+}
+
+/** An error of a class with these, as that of Zod computes its message. */
+function of(prototype: PropertyDescriptorMap): Error {
+  return Object.setPrototypeOf(new Error(), Object.create(Error.prototype, prototype))
+}
+
+class ShowingList extends Array<unknown> {
+  readonly #it: string
+
+  constructor(it: string) {
+    super()
+    this.#it = it
+  }
+
+  toJSON(): string {
+    return this.#it
   }
 }
 
@@ -124,14 +171,18 @@ const withCauses = (told: unknown): unknown[] => {
   return [told, ...(cause === undefined ? [] : [cause]), ...(error === undefined ? [] : withCauses(error))]
 }
 
-/** The ways to write a secret. */
+/** Without what ends the value of a setting, or begins a name for the next one. */
+const unquoted = (it: string): string => it.replaceAll(/[\s=&;]/g, '')
+
+/** The ways in which the beginning or the end of a secret shows up. */
 const spellings = (it: string): string[] => [
-  it,
-  encodeURIComponent(it),
-  JSON.stringify(it).slice(1, -1),
-  inspect(it, { maxStringLength: null, breakLength: Number.POSITIVE_INFINITY }).slice(1, -1),
+  ...['S3cr', '3cr3t'].flatMap((part) => [part, ...['hex', 'latin1'].map((way) => bytes(part, way))]),
   String(1e15 + it.length),
 ]
+
+/** As `inspect` and JSON write bytes. */
+const bytes = (text: string, way: string): string =>
+  [...Buffer.from(text)].map((byte) => (way === 'hex' ? byte.toString(16) : byte)).join(way === 'hex' ? ' ' : ',')
 
 /** Where a text has the secret, with what is around it. */
 const found = (text: string, it: string): string[] =>
@@ -139,6 +190,57 @@ const found = (text: string, it: string): string[] =>
     const at = text.indexOf(spelling)
     return at === -1 ? [] : [text.slice(Math.max(0, at - 100), at + 100)]
   })
+
+test.each([
+  ['postgres://me:pw@db:5432/app', 'postgres://***@db:5432/app'],
+  ['postgres://me@db:5432/app', 'postgres://***@db:5432/app'],
+  ['postgres://me:p@:/?#w@db/app', 'postgres://***@db/app'],
+  ['postgres://me@tenant:pw@db/app', 'postgres://***@db/app'],
+  ['no a://me@b, nor c://me:pw@d, nor e://f:pw@g', 'no a://***@b, nor c://***@g'],
+  ['a://me:pw@b, says me@corp', 'a://***@corp'],
+  ['host=db password=pw user=me', 'host=db password=*** user=me'],
+  ['host=db password=p,w user=me', 'host=db password=*** user=me'],
+  ['Server=db;Pwd = pw;App=x', 'Server=db;Pwd = ***;App=x'],
+  ['Server=db;Pwd="p;w";App=x', 'Server=db;Pwd=***;App=x'],
+  ['Server=db;Pwd={p;}}w};App=x', 'Server=db;Pwd=***;App=x'],
+  ["password='p\\'w' user=me", 'password=*** user=me'],
+  ["password='it''s' user=me", 'password=*** user=me'],
+  ['password=`p w` user=me', 'password=*** user=me'],
+  ['password="p w', 'password=***'],
+  ['/app?passphrase=pw&x=1', '/app?passphrase=***&x=1'],
+  ['/app?password=a&b&x=1', '/app?password=***&x=1'],
+  ['password=pw, user=me', 'password=***, user=me'],
+  ['DB_PASSWD=pw', 'DB_PASSWD=***'],
+  ['pass=pw; secret=x; access_token=y', 'pass=***; secret=***; access_token=***'],
+  ['apiKey=a api_key=b x-api-key=c secretAccessKey=d', 'apiKey=*** api_key=*** x-api-key=*** secretAccessKey=***'],
+  ['{"password":"p\\"w","user":"me"}', '{"password":***,"user":"me"}'],
+  ['{"token" : "x"}', '{"token" : ***}'],
+  ["{ password: 'pw', 'db-secret': \"p'w\" }", "{ password: ***, 'db-secret': *** }"],
+  ["{ password: 'p\\n' +\n    'w', user: 'me' }", "{ password: ***, user: 'me' }"],
+  ['{"body":"{\\"password\\":\\"pw\\"}"}', '{"body":"{\\"password\\":***'],
+  ["ALTER ROLE me PASSWORD 'it''s' LOGIN", 'ALTER ROLE me PASSWORD *** LOGIN'],
+  ["identified by 'pw' or PASSWORD ( 'pw')", 'identified by ***)'],
+  ['set PASSWORD ("p', 'set PASSWORD (***'],
+  ['-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- ok', '*** ok'],
+  ['-----BEGIN PRIVATE KEY-----\\nMII', '***'],
+])('what looks like a credential is hidden: %s', (text, hidden) => {
+  expect(hideCredentials(text)).toBe(hidden)
+  // What is hidden already is clean.
+  expect(hideCredentials(hidden)).toBe(hidden)
+})
+
+test.each([
+  'password authentication failed for user "me"',
+  "Access denied for user 'me'@'db' (using password: YES)",
+  'see https://db/app?x=1, or ask me@corp',
+  'at file:///srv/node_modules/pkg@1.0.0/index.js:1:2',
+  'unexpected token "<"; the secret is out',
+  'no token, no password, no pass',
+  'invalid input syntax for type integer: "abc"',
+  '-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----',
+])('what is none is told: %s', (text) => {
+  expect(hideCredentials(text)).toBe(text)
+})
 
 test.each(holders)('a failed flush tells nothing of a password that an error holds in %s', async (_, failure) => {
   await fc.assert(
@@ -161,6 +263,32 @@ test.each(holders)('a failed flush tells nothing of a password that an error hol
     }),
     { seed, numRuns: 10 },
   )
+})
+
+test.each<[unknown, string]>([
+  [undefined, 'undefined'],
+  [null, 'null'],
+  [404, '404'],
+  [12n, '12'],
+  ['no route to a://me:pw@b', 'no route to a://***@b'],
+  [new TypeError(''), 'TypeError'],
+  [Object.assign(new Error('no'), { message: { text: 'no' } }), 'Error'],
+  [{ message: 'no route', code: 7 }, 'no route'],
+  [{ code: 7 }, 'something was thrown that is no error'],
+  [Object.create(null), 'something was thrown that is no error'],
+  [{ toString: 'no' }, 'something was thrown that is no error'],
+  [{ password: 'pw' }, 'something was thrown that may hold credentials: not shown'],
+  [() => 'pw', 'something was thrown that may hold credentials: not shown'],
+  [Symbol('pw'), 'something was thrown that may hold credentials: not shown'],
+  [unreadable(), 'something was thrown that cannot be looked at'],
+])('whatever is thrown, a flush fails with a message of ours: %#', async (thrown, message) => {
+  const driver = new ScriptedDriver()
+  const flusher = createFlusher(driver, { intervalMs: false })
+  driver.onOpen = () => Promise.reject(thrown)
+  await expect(flusher.flush()).rejects.toMatchObject({
+    code: 'OPEN_FAILED',
+    message: `fake: no fresh client could be opened: ${message}`,
+  })
 })
 
 test('an error without credentials is passed on as it is, with what drivers put on it', () => {
@@ -272,4 +400,12 @@ function thrownBy(call: () => unknown): unknown {
   } catch (error) {
     return error
   }
+}
+
+/** What cannot even be looked at. */
+function unreadable(): unknown {
+  const get = () => {
+    throw new Error('postgres://me:pw@db')
+  }
+  return of({ name: { get } })
 }

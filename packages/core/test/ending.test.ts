@@ -33,11 +33,37 @@ test('one that cannot even be cut is told of, and is gone', async () => {
   expect(told).toEqual(['no socket', 'gone'])
 })
 
-function end() {
+test.each([
+  ['rejects', () => Promise.reject(new Error('no route'))],
+  [
+    'throws',
+    () => {
+      throw new Error('no route')
+    },
+  ],
+])('a client whose close %s is told of, and is gone', async (_, onClose) => {
+  const { clock, driver, told } = end(onClose)
+  await settled()
+  expect(driver.transcript).toEqual(['close 1'])
+  expect(told).toEqual(['no route', 'gone'])
+  expect(clock.timers).toBe(0)
+})
+
+test('what a close fails with after the cut is told of; nothing is gone twice', async () => {
+  const { driver, ending, told, closed } = end()
+  ending.cut()
+  ending.cut()
+  closed.reject(new Error('socket dropped'))
+  await settled()
+  expect(driver.transcript).toEqual(['close 1', 'cut 1'])
+  expect(told).toEqual(['gone', 'socket dropped'])
+})
+
+function end(onClose?: () => Promise<void>) {
   const clock = new ManualClock()
   const driver = new ScriptedDriver()
   const closed = deferred<void>()
-  driver.onClose = () => closed.promise
+  driver.onClose = onClose ?? (() => closed.promise)
   const told: string[] = []
   const ending = new Ending({ id: 1, connections: 1, peers: [] }, driver, 100, clock, {
     gone: () => told.push('gone'),

@@ -335,14 +335,97 @@ test('polls come after a random part of a period, and then of periods shortened 
   expect(asked).toEqual([0, first, first + second, first + second + third])
 })
 
-test.each([
-  [{ pollMs: 0 }, RangeError],
-  [{ settleMs: Number.NaN }, RangeError],
-  [{ pollms: 1 }, TypeError],
-  [{ lookup: 'dns' }, TypeError],
-  [{ endpoints: ['db'] }, TypeError],
-])('nameMoved(%j) is refused at once', (options, kind) => {
-  expect(() => nameMoved(options as never)).toThrow(kind)
+test('without options it polls each second, and an answer has settled after five', async () => {
+  const asked: number[] = []
+  let address = BLUE
+  const clock = new ManualClock()
+  const driver = Object.assign(new ScriptedDriver(), { endpoints: () => [{ host: 'db', port: 5432 }] })
+  const spy = vi.spyOn(dns, 'lookup').mockImplementation(((...args: unknown[]) => {
+    const [, , callback] = args as [string, object, (error: null, addresses: object[]) => void]
+    asked.push(clock.now())
+    callback(null, [{ address, family: 4 }])
+  }) as never)
+  onTestFinished(() => spy.mockRestore())
+  const flusher = createFlusher<FakeClient>(
+    driver,
+    { intervalMs: false, minGapMs: 0, triggers: [nameMoved()] },
+    { clock, random: () => 0 },
+  )
+  onTestFinished(() => closeBy(clock, flusher))
+  const swaps: string[] = []
+  flusher.on('swap', ({ reason }) => swaps.push(`${reason} at ${clock.now()}`))
+  await flusher.run('query', async (client) => {
+    client.connections = 1
+  })
+  await clock.advance(2_500)
+  expect(asked).toEqual([1_000, 2_000])
+  address = GREEN
+  driver.peers_ = [`${GREEN}:5432`]
+  await clock.advance(10_000)
+  expect(swaps).toEqual(['name moved at 3000', 'name settled at 8000'])
+})
+
+test('a look-up of the system that fails is told with its error', async () => {
+  const notFound = Object.assign(new Error('getaddrinfo ENOTFOUND db'), { code: 'ENOTFOUND', hostname: 'db' })
+  const spy = vi.spyOn(dns, 'lookup').mockImplementation(((...args: unknown[]) => {
+    const [, , callback] = args as [string, object, (error: Error) => void]
+    callback(notFound)
+  }) as never)
+  onTestFinished(() => spy.mockRestore())
+  const { clock, flusher, swaps } = await watching({ lookup: undefined as never })
+  const told: unknown[] = []
+  flusher.on('failed', (event) => told.push(event))
+  await clock.advance(1_000)
+  expect(told).toEqual([{ name: 'fake', reason: 'name-moved', step: 'trigger', error: notFound }])
+  expect(swaps).toEqual([])
+})
+
+test('a client that fails to say what it was told, or is connected to, is told of: nobody else would hear of it', async () => {
+  const { clock, driver, told } = await watching()
+  const bug = () => {
+    throw new Error('a bug of the driver')
+  }
+  const { endpoints } = driver
+  driver.endpoints = bug
+  await clock.advance(100)
+  expect(told).toEqual(['name-moved'])
+  driver.endpoints = endpoints
+  await clock.advance(100)
+  const { peers } = driver
+  driver.peers = bug
+  await clock.advance(100)
+  driver.peers = peers
+  expect(told).toEqual(['name-moved', 'name-moved'])
+})
+
+test.each<[unknown, typeof TypeError | typeof RangeError, string]>([
+  [null, TypeError, 'Expected options of nameMoved to be an object, got null'],
+  [{ pollMs: 0.5 }, RangeError, 'Expected `pollMs` to be a number from 1 to 2147483647, got 0.5'],
+  [{ settleMs: Number.NaN }, RangeError, 'Expected `settleMs` to be a number from 0 to 2147483647, got NaN'],
+  [{ pollms: 1 }, TypeError, 'Unknown option `pollms`; expected one of pollMs, settleMs, lookup, endpoints'],
+  [{ lookup: 'dns' }, TypeError, "Expected `lookup` to be a function, got 'dns'"],
+  [{ endpoints: 'db' }, TypeError, "Expected `endpoints` to be an array of { host }, got 'db'"],
+  [{ endpoints: ['db'] }, TypeError, 'Expected `endpoints` to be an array of { host }, got an array'],
+  [
+    { endpoints: [{ host: 'db' }, undefined] },
+    TypeError,
+    'Expected `endpoints` to be an array of { host }, got an array',
+  ],
+  [{ endpoints: [{ host: 1 }] }, TypeError, 'Expected `endpoints` to be an array of { host }, got an array'],
+  [
+    { endpoints: [{ host: 'db' }, { host: '' }] },
+    RangeError,
+    'Expected `endpoints` to be an array of { host }, got an array',
+  ],
+])('nameMoved(%j) is refused at once', (options, kind, message) => {
+  const call = () => nameMoved(options as never)
+  expect(call).toThrow(kind)
+  expect(call).toThrow(message)
+})
+
+test('the least and the most that its options may be are taken', () => {
+  expect(nameMoved({ pollMs: 1, settleMs: 0, endpoints: [] }).name).toBe('name-moved')
+  expect(nameMoved({ pollMs: 2 ** 31 - 1, settleMs: 2 ** 31 - 1, endpoints: [{ host: 'db' }] }).name).toBe('name-moved')
 })
 
 function answered(addresses: readonly string[]) {

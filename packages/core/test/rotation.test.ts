@@ -68,6 +68,22 @@ describe('a flush', () => {
     expect(driver.total).toBe(0)
   })
 
+  test('of an unused client is a whole one if somebody uses that while the fresh one is opened', async () => {
+    const { flusher, driver, transcript } = setUp()
+    driver.max = 1
+    await flusher.flush()
+    let opened = () => {}
+    driver.onOpen = () => new Promise<void>((resolve) => (opened = resolve))
+    const flushed = flusher.flush({ lazy: true, wait: 'swapped' })
+    await settled()
+    occupy(await flusher.acquire(holder()), 1)
+    driver.onCheck = () => Promise.reject(new Error('no route'))
+    opened()
+    await expect(flushed).rejects.toMatchObject({ code: 'CHECK_FAILED' })
+    expect(flusher.stats()).toMatchObject({ generation: 1, leases: 1 })
+    expect(transcript).toEqual(['open 1', 'check 1', 'open 2', 'check 2', 'cut 2'])
+  })
+
   test('waits for the oldest when two generations drain already', async () => {
     const { flusher, clock } = setUp({ deadlineMs: 1_000 })
     const held = [await flusher.acquire(holder())]

@@ -499,6 +499,26 @@ async function started(options: Options<FakeClient>, driver = suspecting()) {
   return { clock, flusher, driver }
 }
 
+test('a flush that a trigger asks for as soon as it starts is tried again too', async () => {
+  const eager: Trigger = {
+    name: 'eager',
+    start(watched) {
+      watched.flush({ reason: 'just in case' })
+      return () => {}
+    },
+  }
+  const clock = new ManualClock()
+  const driver = new ScriptedDriver()
+  driver.onOpen = ({ id }) => (id === 2 ? Promise.reject(new Error('no route')) : undefined)
+  const flusher = createFlusher(driver, { intervalMs: false, triggers: [eager] }, { clock, random: () => 0 })
+  onTestFinished(() => closeBy(clock, flusher))
+  await use(flusher)
+  await settled()
+  expect(driver.transcript).toEqual(['open 1', 'open 2'])
+  await clock.advance(250)
+  expect(driver.transcript).toEqual(['open 1', 'open 2', 'open 3', 'check 3', 'close 1'])
+})
+
 async function use(flusher: ReturnType<typeof createFlusher<FakeClient>>): Promise<void> {
   await flusher.run('query', async () => undefined)
 }

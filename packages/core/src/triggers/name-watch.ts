@@ -46,7 +46,8 @@ export class NameWatch {
   /** Begins to poll, after a random part of a period: what started together would else look up, and connect, together. */
   start(): void {
     // Where no sockets tell, the first answer is all that a later one can be compared with: it must not be late.
-    if (this.#options.endpoints !== undefined || this.#watched.peers() === undefined) void this.#lookUpAll()
+    const tellsNothing = this.#options.endpoints !== undefined || this.#watched.peers() === undefined
+    if (tellsNothing) this.#tellFailureOf(this.#lookUpAll())
     this.#after(this.#period() * (1 - this.#watched.random()))
   }
 
@@ -62,7 +63,14 @@ export class NameWatch {
   #after(ms: number): void {
     this.#timer = this.#watched.clock.after(Math.max(1, ms), false, () => {
       this.#after(this.#period())
-      void this.#poll()
+      this.#tellFailureOf(this.#poll())
+    })
+  }
+
+  /** Nobody waits for it: what the driver throws would be heard of by nobody else. */
+  #tellFailureOf(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      if (!this.#stopped) this.#watched.failed(error)
     })
   }
 
