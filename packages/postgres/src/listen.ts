@@ -30,11 +30,11 @@ export class Listeners implements Hearer {
   #fence: Fence | undefined
   #starting: Promise<void> | undefined
   #moving = false
-  #unsubscribe = noop
   #ended = false
 
   constructor(flusher: Flusher<Client>) {
     this.#flusher = flusher
+    flusher.on('swap', () => void this.#follow())
   }
 
   /** Resolves once the server listens; the first call opens the connection. Rejects as natively, or with CLOSED. */
@@ -77,13 +77,11 @@ export class Listeners implements Hearer {
     else this.#channels.relistened(channel)
   }
 
+  /** To be called once the flusher gives no lease any more: then none is about to be opened. */
   async end(): Promise<void> {
     this.#ended = true
-    this.#unsubscribe()
-    await this.#starting?.catch(noop)
     const open = this.#both
     this.#serving = undefined
-    this.#fresh = undefined
     await Promise.all(open.map((listening) => listening.close()))
   }
 
@@ -111,8 +109,6 @@ export class Listeners implements Hearer {
     this.#starting ??= this.#open((listening) => {
       listening.deliver()
       this.#serving = listening
-      this.#unsubscribe()
-      this.#unsubscribe = this.#flusher.on('swap', () => void this.#follow())
     }).finally(() => {
       this.#starting = undefined
     })

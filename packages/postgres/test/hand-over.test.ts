@@ -150,6 +150,8 @@ describe('during a hand-over that waits for the fresh connection', () => {
 
   test('the client is closed: whoever waits to listen is told', async () => {
     const { entrance, sql, listen } = await handingOver()
+    // The old one would answer.
+    await entrance.stall()
     const waiting = listen('added').catch(({ code }) => code)
     await new Promise((resolve) => setImmediate(resolve))
     await sql.$flusher.close()
@@ -213,7 +215,7 @@ test('where the old connection is lost and the fresh server refuses to listen, t
   await using standby = await startPostgresStandby(primary)
   await using entrance = await gate(primary)
   let url = primary.url().replace(/@[^/]+/, `@${entrance.host}:${entrance.port}`)
-  const { sql, gaps, failures } = flushing({ url: () => url })
+  const { sql, gaps, failures } = flushing({ url: () => url, checkTimeoutMs: 1_000 })
   const heard: string[] = []
   const onlisten = vi.fn()
   await sql.listen('news', (payload) => heard.push(payload), onlisten)

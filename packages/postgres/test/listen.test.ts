@@ -260,7 +260,7 @@ describe('listen', () => {
   test('is refused as long as the server refuses, and works from then on', async () => {
     await using primary = await startPostgres()
     await using standby = await startPostgresStandby(primary)
-    const { sql } = flushing({}, () => standby.url())
+    const { sql } = flushing({ checkTimeoutMs: 1_000 }, () => standby.url())
     const heard: string[] = []
     const listen = () => sql.listen('news', (payload) => heard.push(payload))
     await expect(listen()).rejects.toMatchObject({ code: '25006' })
