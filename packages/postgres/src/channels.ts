@@ -25,12 +25,18 @@ export class Channels {
   }
 
   notify(channel: string, payload: string): void {
-    for (const { fn } of this.#listeners.get(channel) ?? []) calm(() => fn(payload))
+    for (const listener of this.#now(channel)) calm(() => listener.fn(payload))
   }
 
   /** Calls every `onlisten`: it listens anew, and something may have been lost. */
   relistened(channel: string): void {
-    for (const { onlisten } of this.#listeners.get(channel) ?? []) calm(() => onlisten?.())
+    for (const listener of this.#now(channel)) calm(() => listener.onlisten?.())
+  }
+
+  /** Those who listen before anybody is told: one that begins to while it is told would be told the same, again and again. */
+  *#now(channel: string): Iterable<Listener> {
+    const listeners = this.#listeners.get(channel)
+    for (const listener of [...(listeners ?? [])]) if (listeners?.has(listener)) yield listener
   }
 }
 

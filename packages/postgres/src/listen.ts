@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Flusher, Holder } from '@periodic-flush/core'
+import type { Flusher, Holder, Lease } from '@periodic-flush/core'
 import { Channels } from './channels.ts'
 import { type Client, noop } from './client.ts'
 import { Fence } from './fence.ts'
@@ -30,11 +30,11 @@ export class Listeners implements Hearer {
   #fence: Fence | undefined
   #starting: Promise<void> | undefined
   #moving = false
-  #unsubscribe = noop
   #ended = false
 
   constructor(flusher: Flusher<Client>) {
     this.#flusher = flusher
+    flusher.on('swap', () => void this.#follow())
   }
 
   /** Resolves once the server listens; the first call opens the connection. Rejects as natively, or with CLOSED. */
@@ -45,7 +45,7 @@ export class Listeners implements Hearer {
     try {
       await this.#onEach((listening) => listening.listen(channel))
     } catch (error) {
-      // Where the connection failed, postgres.js tries again by itself; where the server refused, nothing else would.
+      // Where the connection failed, postgres.js tries again by itself; where the call was refused, nothing else would.
       if (isRefusal(error) && this.#channels.remove(channel, listener)) this.#forget(channel)
       throw error
     }
@@ -77,47 +77,49 @@ export class Listeners implements Hearer {
     else this.#channels.relistened(channel)
   }
 
+  /** To be called once the flusher gives no lease any more: then none is about to be opened. */
   async end(): Promise<void> {
     this.#ended = true
-    this.#unsubscribe()
-    await this.#starting?.catch(noop)
-    const open = [this.#serving, this.#fresh]
+    const open = this.#both
     this.#serving = undefined
-    this.#fresh = undefined
-    await Promise.all(open.map((listening) => listening?.close()))
+    await Promise.all(open.map((listening) => listening.close()))
   }
 
   /** Does it on every connection there is: while one takes over from another, either may turn out to stay. */
   async #onEach<T>(act: (listening: Listening) => Promise<T>): Promise<T | undefined> {
-    const both = [this.#serving, this.#fresh].filter((listening) => listening !== undefined)
-    const outcomes = await Promise.allSettled(both.map(act))
-    const outcome = outcomes.find(({ status }) => status === 'fulfilled') ?? outcomes[0]
-    if (outcome?.status === 'rejected') throw outcome.reason
-    return outcome?.value
+    for (;;) {
+      const asked = this.#both
+      const outcomes = await Promise.allSettled(asked.map(act))
+      const outcome = outcomes.find(({ status }) => status === 'fulfilled') ?? outcomes[0]
+      if (outcome?.status !== 'rejected') return outcome?.value
+      // One that was about to go may fail, and then it is for the one that has come to say.
+      if (this.#both.every((listening) => asked.includes(listening))) throw outcome.reason
+    }
   }
 
   #forget(channel: string): void {
-    for (const listening of [this.#serving, this.#fresh]) listening?.forget(channel)
+    for (const listening of this.#both) listening.forget(channel)
+  }
+
+  get #both(): readonly Listening[] {
+    return [this.#serving, this.#fresh].filter((listening) => listening !== undefined)
   }
 
   #start(): Promise<void> {
-    this.#starting ??= this.#open()
-      .then((listening) => {
-        listening.deliver()
-        this.#serving = listening
-        this.#unsubscribe()
-        this.#unsubscribe = this.#flusher.on('swap', () => void this.#follow())
-        // In case that a swap has come in between.
-        void this.#follow()
-      })
-      .finally(() => {
-        this.#starting = undefined
-      })
+    this.#starting ??= this.#open((listening) => {
+      listening.deliver()
+      this.#serving = listening
+    }).finally(() => {
+      this.#starting = undefined
+    })
     return this.#starting
   }
 
-  /** A connection beside the client that serves now, on a lease of its own. */
-  async #open(): Promise<Listening> {
+  /**
+   * Makes a connection beside the client that serves now, on a lease of its own. It is made, and given to `begin`, in the
+   * very step in which the lease is had: whatever came in between (a swap, a cut, a further channel) would be missed.
+   */
+  #open(begin: (listening: Listening) => void): Promise<void> {
     let listening: Listening | undefined
     const holder: Holder = {
       kind: 'listener',
@@ -126,9 +128,14 @@ export class Listeners implements Hearer {
         void this.#follow()
       },
     }
-    const lease = await this.#flusher.acquire(holder)
-    listening = new Listening(lease, this.#fenceChannel, this.#channels.names, this)
-    return listening
+    return new Promise((resolve, reject) => {
+      const start = (lease: Lease<Client>): void => {
+        listening = new Listening(lease, this.#fenceChannel, this.#channels.names, this)
+        begin(listening)
+        resolve()
+      }
+      this.#flusher.acquireFor(holder, { start, fail: reject })
+    })
   }
 
   /** Moves on to the client that serves now, and again if it was replaced meanwhile. */
@@ -156,27 +163,24 @@ export class Listeners implements Hearer {
   /** Hands over from the old connection to one of the client that serves now; false if the old one had to stay. */
   async #moveOn(old: Listening): Promise<boolean> {
     old.stay()
-    let fresh: Listening
-    try {
-      fresh = await this.#open()
-    } catch {
-      // Closed meanwhile.
-      return false
+    const begin = (listening: Listening): void => {
+      this.#fresh = listening
     }
-    if (this.#ended) {
-      await fresh.close()
-      return false
-    }
-    this.#fresh = fresh
+    await this.#open(begin).catch(noop)
+    // Undefined where it was closed meanwhile.
+    const fresh = this.#fresh
+    if (fresh === undefined) return false
     const failure = await this.#failureOf('listening on the fresh client', fresh.ready)
     if (this.#ended) return false
-    if (failure !== undefined && old.connected) {
-      this.#fresh = undefined
-      old.go()
-      await fresh.close()
+    if (failure !== undefined) {
       const { name } = this.#flusher
       this.#flusher.tell('failed', { name, reason: 'hand-over', step: 'listen', error: failure.error })
-      return false
+      if (old.connected) {
+        this.#fresh = undefined
+        old.go()
+        await fresh.close()
+        return false
+      }
     }
     const parted = failure === undefined && (await this.#part(old, fresh))
     if (this.#ended) return false
@@ -225,8 +229,9 @@ export class Listeners implements Hearer {
   }
 }
 
-/** The statement failed, and its connection lives on. */
+/** The statement failed, and its connection lives on; or it could not even be made, as for a name that is no string. */
 function isRefusal(error: unknown): boolean {
+  if (error instanceof TypeError) return true
   return typeof error === 'object' && error !== null && 'severity' in error && error.severity === 'ERROR'
 }
 

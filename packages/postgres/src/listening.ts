@@ -1,5 +1,5 @@
 import type { Lease } from '@periodic-flush/core'
-import { type Client, type Listen, noop } from './client.ts'
+import { type Client, type Listen, type Listened, noop } from './client.ts'
 import { connectionEnded } from './ended.ts'
 import { openedOf } from './opened.ts'
 import { Sockets } from './sockets.ts'
@@ -19,6 +19,16 @@ export interface Hearer {
  */
 type Phase = 'waiting' | 'holding' | 'delivering' | 'silent'
 
+/** A channel that postgres.js was asked to listen to. */
+interface Asked {
+  /** What it said last. */
+  answer: Promise<object>
+  /** That was an error of the connection, so that postgres.js has gone on to try by itself. */
+  failed: boolean
+  /** It has had an answer: whenever it listens from now on, something may have been lost before. */
+  again: boolean
+}
+
 /** The connection on which one client listens, beside its pool. It connects anew by itself when it breaks, as natively. */
 export class Listening {
   readonly client: Client
@@ -33,7 +43,7 @@ export class Listening {
   readonly #sql: Client
   readonly #sockets: Sockets
   /** What listens to a channel now; postgres.js may still call what did before. */
-  readonly #channels = new Map<string, Promise<object>>()
+  readonly #channels = new Map<string, Asked>()
   /** How to fail those who wait for an answer of the server. */
   readonly #unanswered = new Set<(error: Error) => void>()
   #phase: Phase = 'waiting'
@@ -75,29 +85,41 @@ export class Listening {
 
   /** Listens to a channel, once however often it is asked; resolves to the backend that does. */
   listen(channel: string): Promise<object> {
+    // Its client would make another connection, which nobody ends.
+    if (this.#closing !== undefined) return Promise.reject(connectionEnded(this.#sql))
     const known = this.#channels.get(channel)
-    if (known !== undefined) return known
-    let times = 0
+    if (known !== undefined) {
+      if (known.failed) this.#answered(known, this.#listen(channel, noop, noop))
+      return known.answer
+    }
     const onnotify = (payload: string): void => {
-      if (this.#channels.get(channel) === listened) this.#notified(channel, payload)
+      if (this.#channels.get(channel) === asked) this.#notified(channel, payload)
     }
     const onlisten = (): void => {
-      if (times++ > 0 && this.#channels.get(channel) === listened) this.#hearer.relistened(this, channel)
+      if (asked.again && this.#channels.get(channel) === asked) this.#hearer.relistened(this, channel)
+      asked.again = true
     }
-    const listened = this.#unlessEnded(this.#listen(channel, onnotify, onlisten)).then(
+    const answer = this.#listen(channel, onnotify, onlisten)
+    const asked: Asked = { answer, failed: false, again: false }
+    this.#answered(asked, answer)
+    this.#channels.set(channel, asked)
+    return asked.answer
+  }
+
+  #answered(asked: Asked, answer: Promise<Listened>): void {
+    asked.failed = false
+    asked.answer = this.#unlessEnded(answer).then(
       ({ state }) => {
         this.state = state
         return state
       },
       (error: unknown) => {
-        // postgres.js tries again by itself.
-        times = 1
+        asked.failed = true
+        asked.again = true
         throw error
       },
     )
-    listened.catch(noop)
-    this.#channels.set(channel, listened)
-    return listened
+    asked.answer.catch(noop)
   }
 
   /** A server that refused to listen is asked anew when it is wanted again. */
@@ -110,7 +132,9 @@ export class Listening {
   async unlisten(channel: string): Promise<unknown> {
     if (!this.forget(channel)) return
     try {
-      return await this.#unlessEnded(this.#sql.unsafe(`unlisten "${channel.replaceAll('"', '""')}"`))
+      // As a promise of Node's own it is sent as late as a `listen` is, which must not be overtaken.
+      const answer = Promise.resolve(this.#sql.unsafe(`unlisten "${channel.replaceAll('"', '""')}"`))
+      return await this.#unlessEnded(answer)
     } catch (error) {
       // A connection that has ended listens to nothing: a flush may end it meanwhile, since nobody listens any more.
       if (this.#closing === undefined) throw error

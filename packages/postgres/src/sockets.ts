@@ -160,13 +160,14 @@ export class Sockets {
       }
       if (this.retiring && !cancelling) throw refusal('is retiring')
     }
-    if (this.own !== undefined) return this.#adopt(this.own)
+    if (this.own !== undefined) return this.#adopt(this.own, cancelling)
     return this.#connect(cancelling ? 0 : (this.#nextHosts.shift() ?? 0))
   }
 
-  async #adopt(own: NonNullable<ClientOptions['socket']>): Promise<Socket> {
+  /** What arrives when nothing waits for it any more is dropped: nobody would ever end it. */
+  async #adopt(own: NonNullable<ClientOptions['socket']>, cancelling: boolean): Promise<Socket> {
     const socket = this.#track(await own(this.#options))
-    if (!this.#cut) return socket
+    if (!this.#cut && (!this.closing || cancelling)) return socket
     this.#abandon(socket)
     return new Promise(() => {})
   }

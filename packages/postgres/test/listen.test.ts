@@ -54,6 +54,7 @@ const listening = async (side: 'blue' | 'green' = 'blue') =>
 /** The way to blue that leads through a gate. */
 const behind = ({ host, port }: Gate) => pair.url().replace(/@.*:\d+\//, `@${host}:${port}/`)
 const swapped = { wait: 'swapped' } as const
+const noop = () => {}
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => `${n}`)
 
 describe('listen', () => {
@@ -179,6 +180,74 @@ describe('listen', () => {
     expect(gaps).toEqual([])
   })
 
+  test('a call that is refused before it is sent leaves nothing behind either', async () => {
+    const { sql, gaps } = flushing({ deadlineMs: 60_000 })
+    const heard: string[] = []
+    await sql.listen('news', (payload) => heard.push(payload))
+    await expect(sql.listen(undefined as never, () => {})).rejects.toThrow(TypeError)
+    await expect(sql.$flush()).resolves.toMatchObject({ drained: true, stragglers: [] })
+    await notifier().notify('news', 'hello')
+    await eventually(() => expect(heard).toEqual(['hello']))
+    expect(gaps).toEqual([])
+  })
+
+  test('one whose connection fails rejects, is tried again in the background, and may be asked for again', async () => {
+    await using entrance = await gate(pair.blue)
+    await entrance.refuse()
+    const { sql } = flushing({}, () => behind(entrance))
+    const heard: string[] = []
+    const onlisten = vi.fn()
+    await expect(sql.listen('news', (payload) => heard.push(`first ${payload}`), onlisten)).rejects.toMatchObject({
+      code: 'ECONNREFUSED',
+    })
+    await entrance.accept()
+    await eventually(() => expect(onlisten).toHaveBeenCalled())
+    const { state } = await sql.listen('news', (payload) => heard.push(`second ${payload}`))
+    expect(state).toMatchObject({ pid: expect.any(Number) })
+    await notifier().notify('news', 'hello')
+    await eventually(() => expect(heard).toEqual(['first hello', 'second hello']))
+    const told = onlisten.mock.calls.length
+    await pair.blue.killBackends({ database: 'app' })
+    await eventually(() => expect(onlisten).toHaveBeenCalledTimes(told + 1))
+    await sql.$flush()
+    await notifier().notify('news', 'again')
+    await eventually(() => expect(heard.slice(2)).toEqual(['first again', 'second again']))
+    expect(onlisten).toHaveBeenCalledTimes(told + 1)
+  })
+
+  test('a listener that begins to listen while it is told hears the next one first', async () => {
+    const { sql } = flushing()
+    const heard: string[] = []
+    let more = 2
+    const listen = (): Promise<unknown> => {
+      more -= 1
+      return sql.listen('news', hear, onlisten)
+    }
+    const hear = (payload: string): void => {
+      heard.push(payload)
+      if (more > 0) void listen()
+    }
+    const onlisten = vi.fn()
+    await listen()
+    const from = notifier()
+    await from.notify('news', 'a')
+    await eventually(() => expect(onlisten).toHaveBeenCalledTimes(2))
+    expect(heard).toEqual(['a'])
+    await from.notify('news', 'b')
+    await eventually(() => expect(heard).toEqual(['a', 'b', 'b']))
+  })
+
+  test('one that begins to listen while it is told of a gap hears of the next gap first', async () => {
+    const { sql } = flushing()
+    const told: string[] = []
+    await sql.listen('news', noop, () => {
+      told.push('first')
+      if (told.length === 2) void sql.listen('news', noop, () => told.push('second'))
+    })
+    await pair.blue.killBackends({ database: 'app' })
+    await eventually(() => expect(told).toEqual(['first', 'first', 'second']))
+  })
+
   test('the last one may end it in the very moment of a flush', async () => {
     const { sql } = flushing({ check: false })
     for (let round = 0; round < 30; round += 1) {
@@ -191,7 +260,7 @@ describe('listen', () => {
   test('is refused as long as the server refuses, and works from then on', async () => {
     await using primary = await startPostgres()
     await using standby = await startPostgresStandby(primary)
-    const { sql } = flushing({}, () => standby.url())
+    const { sql } = flushing({ checkTimeoutMs: 1_000 }, () => standby.url())
     const heard: string[] = []
     const listen = () => sql.listen('news', (payload) => heard.push(payload))
     await expect(listen()).rejects.toMatchObject({ code: '25006' })
@@ -263,6 +332,27 @@ describe('a channel that is added while the fresh connection is being made', () 
     await flushed
     await notifier().notify('added', 'hello')
     await eventually(() => expect(heard).toEqual(['added hello']))
+    expect(gaps).toHaveLength(1)
+  })
+
+  test('is heard on the fresh one where the old one is cut', async () => {
+    await using entrance = await gate(pair.blue)
+    const { sql, gaps } = flushing({ check: false }, () => behind(entrance))
+    const heard: string[] = []
+    const listen = (channel: string) => sql.listen(channel, (payload) => heard.push(`${channel} ${payload}`))
+    await listen('first')
+    await entrance.slow(1_000)
+    await sql.$flush({ deadlineMs: 0, onDeadline: 'cut' })
+    // The old one is on its way to its end, and then at it.
+    const added: Promise<unknown>[] = []
+    for (const n of numbers(30)) {
+      added.push(listen(`added ${n}`))
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    await Promise.all(added)
+    const from = notifier()
+    for (const n of numbers(30)) await from.notify(`added ${n}`, 'hello')
+    await eventually(() => expect(heard).toEqual(numbers(30).map((n) => `added ${n} hello`)))
     expect(gaps).toHaveLength(1)
   })
 })

@@ -31,6 +31,37 @@ test('a socket of the user’s own that arrives after the cut is dropped', async
   expect(await server.backends()).toEqual([])
 })
 
+test('a socket of the user’s own that arrives after its client was flushed away is dropped', async () => {
+  await using server = await startPostgres()
+  const { hostname, port } = new URL(server.url())
+  const arrivals: (() => void)[] = []
+  const sockets: Socket[] = []
+  const made = async () => {
+    await new Promise<void>((resolve) => arrivals.push(resolve))
+    const socket = connect(Number(port), hostname)
+    sockets.push(socket)
+    await once(socket, 'connect')
+    return socket
+  }
+  const sql = withPeriodicFlush(() => postgres(server.url(), { socket: made } as never), {
+    intervalMs: false,
+    check: false,
+  })
+  const [waiting, listening] = [codeOf(sql`select 1`), codeOf(sql.listen('news', () => {}))]
+  await vi.waitFor(() => expect(arrivals).toHaveLength(2))
+  await sql.$flusher.flush({ wait: 'swapped' })
+  // Of the fresh client there is one for the query, and one to listen.
+  await vi.waitFor(() => expect(arrivals).toHaveLength(4))
+  for (const arrive of arrivals.slice(2)) arrive()
+  expect(await waiting).toBe('done')
+  await listening
+  await vi.waitFor(() => expect(sql.$flusher.stats()).toMatchObject({ retiring: [] }))
+  for (const arrive of arrivals.slice(0, 2)) arrive()
+  await vi.waitFor(() => expect(sockets.map(({ destroyed }) => destroyed)).toEqual([false, false, true, true]))
+  await sql.$flusher.close()
+  await vi.waitFor(async () => expect(await server.backends()).toEqual([]))
+})
+
 // A new connection asks for the array types first. Where that query is made to fail, postgres.js has nobody catch it, and
 // the process ends; so does it when ROLLBACK is written to a socket that is gone. The runner fails on either.
 
