@@ -1,7 +1,7 @@
 import type { Flusher, Lease, LeaseKind } from '@periodic-flush/core'
 import type { Pool, PoolClient } from 'pg'
 import type { Settle } from './pooled-query.ts'
-import { hearLoss, isSubmittable, refuse } from './submittable.ts'
+import { hearLoss, isSubmittable, once, refuse } from './submittable.ts'
 import type { Use } from './turns.ts'
 
 export type Release = (destroy?: Error | boolean) => void
@@ -48,8 +48,8 @@ export class Checkout implements Use {
       const { query, release: giveBack } = client
       client.query = heard(query.bind(client))
       client.release = (destroy) => {
-        // Its class's own.
-        Reflect.deleteProperty(client, 'query')
+        // Its class's own comes back. Once released the client may be somebody else's.
+        if (this.#client !== undefined) Reflect.deleteProperty(client, 'query')
         // Throws if it was released before.
         giveBack(destroy)
         this.#client = undefined
@@ -83,14 +83,21 @@ function heard(query: PoolClient['query']): PoolClient['query'] {
 /** The `query` of a client that was cut: rejects, in whatever form it is asked. */
 function refusing(error: Error): PoolClient['query'] {
   const query = (config: unknown, ...rest: readonly unknown[]): unknown => {
-    const callback = rest.find((value) => typeof value === 'function') as Settle | undefined
+    const given = rest.find((value) => typeof value === 'function') as Settle | undefined
     if (isSubmittable(config)) {
-      refuse(config, error, callback)
+      refuse(config, error, given && once(given))
       return config
     }
+    const callback = given ?? callbackOf(config)
     if (callback === undefined) return Promise.reject(error)
     process.nextTick(callback, error)
     return undefined
   }
   return query as PoolClient['query']
+}
+
+/** Where pg takes a callback too, though its types do not tell. */
+function callbackOf(config: unknown): Settle | undefined {
+  if (typeof config !== 'object' || config === null || !('callback' in config)) return undefined
+  return typeof config.callback === 'function' ? (config.callback as Settle) : undefined
 }

@@ -3,7 +3,8 @@ import type { Pool } from 'pg'
 import { OwnedPool } from './owned-pool.ts'
 import { suspect } from './suspect.ts'
 
-const WRITABLE = `select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as writable`
+// Told by the number of rows: with a type parser of the user's own each value may be anything.
+const READ_ONLY = `select 1 where pg_is_in_recovery() or current_setting('transaction_read_only') = 'on'`
 
 /** The pools that were opened, each with its sockets. */
 const owned = new WeakMap<Pool, OwnedPool>()
@@ -47,8 +48,8 @@ export function pgDriver(
       await ownedPool(pool).ask('select 1', signal)
     },
     async writable(pool, signal) {
-      const [row] = await ownedPool(pool).ask(WRITABLE, signal)
-      return typeof row === 'object' && row !== null && 'writable' in row && row.writable === true
+      const rows = await ownedPool(pool).ask(READ_ONLY, signal)
+      return rows.length === 0
     },
     limit: (pool) => pool.options.max,
     connections: (pool) => ownedPool(pool).connections,

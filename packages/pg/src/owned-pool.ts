@@ -44,8 +44,9 @@ const pgPool: Rule = {
   expected: 'a pg.Pool',
   kind: (value) => {
     if (typeof value !== 'object' || value === null) return false
-    const { options, totalCount, connect, end } = value as Partial<PgPool>
-    const isPool = typeof totalCount === 'number' && typeof connect === 'function' && typeof end === 'function'
+    const { options, totalCount, connect, end, Client } = value as Partial<PgPool & WithClient>
+    const isPool =
+      typeof totalCount === 'number' && [connect, end, Client].every((member) => typeof member === 'function')
     return isPool && typeof options === 'object' && typeof options.max === 'number'
   },
 }

@@ -19,7 +19,7 @@ import { isOwned, ownedPool, pgDriver } from './driver.ts'
 import { Factory } from './factory.ts'
 import { StableOptions } from './options.ts'
 import { PooledQuery, type Settle } from './pooled-query.ts'
-import { atEndOf, isSubmittable, refuse, type Submittable } from './submittable.ts'
+import { atEndOf, hearClose, isSubmittable, once, refuse, type Submittable } from './submittable.ts'
 import { Turns, type Use } from './turns.ts'
 
 /** A pool that is flushed: a `pg.Pool`, plus two members. */
@@ -111,14 +111,15 @@ class FacadePool extends NativePool {
 
   query(config: unknown, values?: unknown, callback?: unknown): unknown {
     if (typeof config === 'function') return Reflect.apply(pg.Pool.prototype.query, this, [config])
-    const given = typeof values === 'function' ? values : callback
+    // pg takes whatever is falsy for none.
+    const given = ((typeof values === 'function' ? values : callback) || undefined) as Settle | undefined
     const parameters = typeof values === 'function' ? undefined : values
     // A plain `Query` without a callback takes the pool's: then it is a statement like any other.
     if (isSubmittable(config) && (config.callback !== undefined || !(config instanceof pg.Query))) {
-      return this.#submit(config, given as Settle | undefined)
+      return this.#submit(config, given && once(given))
     }
     if (given !== undefined) {
-      this.#run(config, parameters, given as Settle)
+      this.#run(config, parameters, given)
       return undefined
     }
     return new this.Promise((resolve, reject) => {
@@ -127,7 +128,7 @@ class FacadePool extends NativePool {
   }
 
   connect(callback?: Connected): unknown {
-    if (callback !== undefined) return this.#checkOut('reserved', callback)
+    if (callback) return this.#checkOut('reserved', callback)
     return new this.Promise((resolve, reject) => {
       this.#checkOut('reserved', (error, client) => (error ? reject(error) : resolve(client)))
     }).catch(rethrow)
@@ -136,11 +137,11 @@ class FacadePool extends NativePool {
   end(callback?: (error?: Error) => void): unknown {
     if (this.ending) {
       const error = new Error('Called end on pool more than once')
-      return callback === undefined ? this.Promise.reject(error) : callback(error)
+      return callback ? callback(error) : this.Promise.reject(error)
     }
     this.ending = true
     const ended = this.#end()
-    if (callback === undefined) return ended
+    if (!callback) return this.Promise.resolve(ended)
     ended.then(() => callback())
     return undefined
   }
@@ -173,11 +174,16 @@ class FacadePool extends NativePool {
 
   /** A cursor or a stream has its connection until it is closed, or read to its end, or has failed. */
   #submit(query: Submittable, settle: Settle | undefined): Submittable {
+    const closedEarly = hearClose(query)
     this.#checkOut(query instanceof Stream ? 'stream' : 'cursor', (error, client, release) => {
+      const closed = closedEarly()
       if (client === undefined || release === undefined) return refuse(query, error, settle)
-      // Closed before it began: it would never end.
-      if (query instanceof Stream && Reflect.get(query, 'destroyed') === true) return release()
-      atEndOf(query, release)
+      if (closed) return release()
+      atEndOf(query, (failure) => {
+        release(failure)
+        // A cursor never calls it.
+        if (failure !== undefined) settle?.(failure)
+      })
       Reflect.apply(client.query, client, [query, undefined, settle])
     })
     return query
@@ -193,7 +199,8 @@ class FacadePool extends NativePool {
   /** What the pool that serves was told. */
   get #told(): object | undefined {
     const pool = this.#flusher.current() ?? this.#latest
-    return pool === undefined || !isOwned(pool) ? pool?.options : ownedPool(pool).told
+    if (pool === undefined) return undefined
+    return isOwned(pool) ? ownedPool(pool).told : pool.options
   }
 
   /** Takes on a new pool, before anything connects. */

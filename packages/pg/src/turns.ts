@@ -33,7 +33,7 @@ export class Turns {
       return
     }
     if (lease === undefined) this.#wait(use)
-    else use.start(lease)
+    else start(use, lease)
   }
 
   /** Resolves once nobody waits. */
@@ -47,20 +47,30 @@ export class Turns {
   #wait(use: Use): void {
     const timeoutMs = nativeTimeout(this.#options.connectionTimeoutMillis)
     this.#waiting++
-    const start = (lease: Lease<Pool>): void => {
+    const served = (lease: Lease<Pool>): void => {
       this.#served()
-      use.start(lease)
+      start(use, lease)
     }
     const fail = (error: unknown): void => {
       this.#served()
       const late = error instanceof PeriodicFlushError && error.code === 'TIMEOUT'
       use.cut(late ? new Error('timeout exceeded when trying to connect') : (error as Error))
     }
-    this.#flusher.acquireFor(use, { start, fail }, timeoutMs === undefined ? undefined : { timeoutMs })
+    this.#flusher.acquireFor(use, { start: served, fail }, timeoutMs === undefined ? undefined : { timeoutMs })
   }
 
   #served(): void {
     if (--this.#waiting === 0) this.#allServed()
+  }
+}
+
+/** What cannot even begin, as with a client that cannot be made of its options, needs no lease. */
+function start(use: Use, lease: Lease<Pool>): void {
+  try {
+    use.start(lease)
+  } catch (error) {
+    lease.release()
+    use.cut(error as Error)
   }
 }
 

@@ -1,6 +1,7 @@
 import { gate } from '@periodic-flush/testing'
 import pg, { type PoolClient } from 'pg'
 import Cursor from 'pg-cursor'
+import QueryStream from 'pg-query-stream'
 import { describe, expect, test } from 'vitest'
 import { withPeriodicFlush } from '../src/index.ts'
 import { pidOf, reasonOf, stage, swapped, until } from './stage.ts'
@@ -98,6 +99,47 @@ describe('connect', () => {
   })
 })
 
+describe('a client that cannot even be made', () => {
+  /** As where a certificate that the connection string names is being replaced. */
+  function sometimes(config: pg.PoolConfig) {
+    const state = { missing: true }
+    class Unmade extends pg.Client {
+      constructor(given?: pg.ClientConfig) {
+        if (state.missing) throw new Error('no such certificate')
+        super(given)
+      }
+    }
+    return { state, pool: on.flushing({ ...config, Client: Unmade }) }
+  }
+
+  test('fails whoever wants it, in each form, and gives the lease back', async () => {
+    const { state, pool } = sometimes({ max: 1 })
+    const why = { message: 'no such certificate' }
+    expect(await reasonOf(pool.query('select 1'))).toMatchObject(why)
+    expect(await reasonOf(pool.connect())).toMatchObject(why)
+    expect(await reasonOf(pool.query(new Cursor('select 1')).read(1))).toMatchObject(why)
+    expect(await new Promise((resolve) => pool.query('select 1', resolve))).toMatchObject(why)
+    expect(await new Promise((resolve) => pool.connect((error) => resolve(error)))).toMatchObject(why)
+    expect(pool.$flusher.stats().leases).toBe(0)
+    state.missing = false
+    await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
+  })
+
+  test('fails those who wait too, and none of them waits for ever', async () => {
+    const { state, pool } = sometimes({ max: 1 })
+    state.missing = false
+    const held = await pool.connect()
+    state.missing = true
+    const waiting = [pool.query('select 1'), pool.connect()].map((asked) => reasonOf(asked))
+    expect(pool.waitingCount).toBe(2)
+    held.release(true)
+    for (const reason of await Promise.all(waiting)) expect(reason).toMatchObject({ message: 'no such certificate' })
+    expect(pool.waitingCount).toBe(0)
+    expect(pool.$flusher.stats().leases).toBe(0)
+    await pool.end()
+  })
+})
+
 describe('a cut', () => {
   test('rejects what is pending on a client that is checked out, and whatever it is asked later', async () => {
     const pool = on.flushing()
@@ -116,6 +158,51 @@ describe('a cut', () => {
     client.release()
     await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
     await until(() => pool.totalCount === 1)
+  })
+
+  test('is told to each form of a query that takes a callback, once', async () => {
+    const pool = on.flushing()
+    const client = await pool.connect()
+    await pool.$flush(now)
+    const asked: ((callback: (error: Error) => void) => unknown)[] = [
+      (callback) => client.query('select 1', callback),
+      (callback) => client.query('select $1', [1], callback),
+      (callback) => client.query({ text: 'select 1' }, callback),
+      // Not in the types, but pg takes it there too.
+      (callback) => client.query({ text: 'select 1', callback } as pg.QueryConfig),
+      (callback) => client.query(new pg.Query('select 1', callback as never)),
+      (callback) => Reflect.apply(client.query, client, [new pg.Query('select 1'), callback]),
+      (callback) => Reflect.apply(client.query, client, [new pg.Query('select 1'), [], callback]),
+      (callback) => Reflect.apply(client.query, client, [new Cursor('select 1'), callback]),
+      (callback) => Reflect.apply(client.query, client, [new QueryStream('select 1').on('error', () => {}), callback]),
+    ]
+    for (const ask of asked) {
+      const calls: unknown[] = []
+      await new Promise<void>((resolve) =>
+        ask((error) => {
+          calls.push(error)
+          resolve()
+        }),
+      )
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(calls).toEqual([cut])
+    }
+    client.release()
+  })
+
+  test('of a client is not undone by whoever released it before, and does so again', async () => {
+    const pool = on.flushing({ max: 1 })
+    const before = await pool.connect()
+    const { release } = before
+    release()
+    const client = await pool.connect()
+    expect(client).toBe(before)
+    const ended = new Promise<void>((resolve) => client.once('end', resolve))
+    await pool.$flush(now)
+    await ended
+    expect(() => release()).toThrow('already been released')
+    expect(await reasonOf(client.query('select 1'))).toEqual(cut)
+    client.release()
   })
 
   test('leaves nothing that could end the process where nobody listens', async () => {

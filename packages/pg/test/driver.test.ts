@@ -120,6 +120,15 @@ describe('the driver', () => {
     expect(await driver.writable(pool, never)).toBe(true)
     const reading = driven({ options: '-c default_transaction_read_only=on' })
     expect(await reading.driver.writable(reading.pool, never)).toBe(false)
+    // With a parser of the user's own each value may be anything.
+    const types = { getTypeParser: () => (value: string) => `parsed ${value}` }
+    for (const [options, expected] of [
+      ['off', true],
+      ['on', false],
+    ]) {
+      const parsing = driven({ types, options: `-c default_transaction_read_only=${options}` } as PoolConfig)
+      expect(await parsing.driver.writable(parsing.pool, never)).toBe(expected)
+    }
   })
 
   test('drops its sockets when the check is aborted, and when it is cut', async () => {

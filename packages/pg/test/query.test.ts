@@ -43,6 +43,18 @@ describe('query', () => {
     expect(pool.$flusher.stats().leases).toBe(0)
   })
 
+  test.each([null, undefined, false])('takes %s for no callback, as natively', async (callback) => {
+    for (const pool of [on.native(), on.flushing()]) {
+      const ask = (...given: unknown[]) => Reflect.apply(pool.query, pool, [...given, callback])
+      expect(await ask('select 1 as one', [])).toMatchObject({ rows: [{ one: 1 }] })
+      expect(await ask({ text: 'select 1 as one' }, undefined)).toMatchObject({ rows: [{ one: 1 }] })
+      const client = await Reflect.apply(pool.connect, pool, [callback])
+      client.release()
+      await Reflect.apply(pool.end, pool, [callback])
+      expect(pool.ended).toBe(true)
+    }
+  })
+
   test('treats wrong arguments as natively', async () => {
     const pool = on.flushing()
     const native = on.native()

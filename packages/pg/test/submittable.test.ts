@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import type pg from 'pg'
 import Cursor from 'pg-cursor'
 import QueryStream from 'pg-query-stream'
 import { describe, expect, test } from 'vitest'
@@ -7,6 +8,14 @@ import { pidOf, reasonOf, stage, swapped, until } from './stage.ts'
 
 const on = stage()
 const hundred = 'select n from generate_series(1, 100) as n'
+
+/** A query that throws when it is sent. */
+const broken = <Query extends object>(query: Query): Query =>
+  Object.assign(query, {
+    submit() {
+      throw new TypeError('broken')
+    },
+  })
 
 describe('a cursor', () => {
   test('holds its lease until it is closed, across flushes', async () => {
@@ -40,6 +49,40 @@ describe('a cursor', () => {
     // As natively after a statement that fails.
     expect(pool.totalCount).toBe(0)
     await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
+  })
+
+  test.each([
+    ['a cursor', () => broken(new Cursor('select 1'))],
+    ['a stream', () => broken(new QueryStream('select 1').on('error', () => {}))],
+    ['one of my own', () => broken({ handleError() {} })],
+  ])('that fails as it is sent (%s) fails with that, and gives its lease back', async (_, query) => {
+    const told = (of: pg.Pool, asked: object) => new Promise((resolve) => Reflect.apply(of.query, of, [asked, resolve]))
+    const pool = on.flushing({ max: 1 })
+    // Natively the first of them, on a fresh connection, ends the process.
+    for (const connections of [0, 1]) {
+      expect(pool.idleCount).toBe(connections)
+      expect(await told(pool, query())).toEqual(new TypeError('broken'))
+      expect(pool.$flusher.stats().leases).toBe(0)
+      await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
+    }
+    expect(await reasonOf(pool.query(broken(new Cursor('select 1'))).read(1))).toEqual(new TypeError('broken'))
+  })
+
+  test('that is closed before its turn gives no rows, and takes no connection', async () => {
+    const pool = on.flushing({ max: 1 })
+    const held = await pool.connect()
+    const cursor = pool.query(new Cursor(hundred))
+    const early = cursor.read(1)
+    await cursor.close()
+    expect(await early).toEqual([])
+    expect(await cursor.read(1)).toEqual([])
+    held.release()
+    await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
+    await cursor.close()
+    expect(pool.$flusher.stats().leases).toBe(0)
+    const called = pool.query(new Cursor(hundred))
+    await new Promise<void>((resolve) => called.close(() => resolve()))
+    await until(() => pool.$flusher.stats().leases === 0)
   })
 
   test('on a pool that was ended fails in pg’s own words', async () => {

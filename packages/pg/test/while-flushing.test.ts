@@ -162,6 +162,9 @@ describe('the options of every generation', () => {
     const last = pool.query('select 1')
     expect(last).toBeInstanceOf(OwnPromise)
     await last
+    const ends = [pool.end(), pool.end()]
+    for (const end of ends) expect(end).toBeInstanceOf(OwnPromise)
+    expect((await Promise.allSettled(ends)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
   })
 })
 
