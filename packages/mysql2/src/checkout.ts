@@ -7,13 +7,12 @@ export class Checkout implements Holder {
   readonly kind: LeaseKind
   /** Whom to give the connection to, or to tell why there is none; undefined once that is done. */
   callback: Connected | undefined
-  /** A statement without a callback: mysql2 does not tell it that its connection is lost. */
+  /** A statement without a callback, until it has ended: mysql2 does not tell it that its connection is lost. */
   command: Command | undefined
   #connection: Connection | undefined
 
-  constructor(kind: LeaseKind, callback?: Connected) {
+  constructor(kind: LeaseKind) {
     this.kind = kind
-    this.callback = callback
   }
 
   /** Takes a connection of the leased pool; the lease ends when it is back. */
@@ -38,16 +37,14 @@ export class Checkout implements Holder {
 
   cut(error: PeriodicFlushError): void {
     const { callback, command } = this
-    const heard = command === undefined || isHeard(command)
     this.callback = undefined
+    this.command = undefined
     if (this.#connection !== undefined) cutConnection(this.#connection, error)
-    if (!heard) return
-    if (callback === undefined) {
-      this.#tell(error)
-    } else {
-      this.command = undefined
-      callback(error)
-    }
+    // Later: what one caller throws must not keep the others from being cut.
+    process.nextTick(() => {
+      if (command !== undefined) tell(command, error)
+      else callback?.(error)
+    })
   }
 
   /** At most once. */
@@ -59,10 +56,8 @@ export class Checkout implements Holder {
 }
 
 /** mysql2 tells a statement without a callback by an event, which throws where nobody listens. */
-const isHeard = (command: Command): boolean => command.listenerCount('error') > 0
-
 function tell(command: Command, error: unknown): void {
-  if (isHeard(command)) command.emit('error', error)
+  if (command.listenerCount('error') > 0) command.emit('error', error)
 }
 
 /** Fails what runs on a connection, and whatever it is asked from now on. */

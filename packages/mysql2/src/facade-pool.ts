@@ -50,8 +50,13 @@ export class FacadePool<Pool> extends NativePool {
       config: this.#settings.config,
       getConnection: (callback: Connected) => this.#checkOut(stream, callback),
     }
-    stream.command = Reflect.apply(super.query, single, args)
-    return stream.command
+    const command: Command = Reflect.apply(super.query, single, args)
+    stream.command = command
+    // One that has failed read-only has been told so when mysql2 destroys its connection.
+    command.once('end', () => {
+      stream.command = undefined
+    })
+    return command
   }
 
   override execute(...args: readonly unknown[]): void {

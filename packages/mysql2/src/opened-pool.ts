@@ -74,7 +74,8 @@ export class OpenedPool {
     return new Promise((resolve, reject) => {
       const settle = (error: unknown, rows: readonly (readonly unknown[])[]) => (error ? reject(error) : resolve(rows))
       // Only a function takes the place of the pool's own.
-      this.native.query({ sql, rowsAsArray: true, typeCast: (_: unknown, next: () => unknown) => next() }, settle)
+      const typeCast = (_: unknown, next: () => unknown) => next()
+      this.native.query({ sql, rowsAsArray: true, nestTables: false, typeCast }, settle)
     })
   }
 

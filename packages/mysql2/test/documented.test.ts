@@ -7,7 +7,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
 import { mysql2Driver, suspect } from '../src/driver.ts'
 import { withPeriodicFlush } from '../src/index.ts'
-import { type NativePool, nativeOf } from '../src/native.ts'
+import { type Connection, type NativePool, nativeOf } from '../src/native.ts'
 import { OpenedPool } from '../src/opened-pool.ts'
 import { called, eventually, running, stage, value } from './stage.ts'
 
@@ -107,8 +107,15 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     for (let n = 0; n < 10; n++) expect(await value(pool, 'select ?', [n])).toBe(n)
   })
 
-  test('a typeCast of one’s own disturbs no question of ours', async () => {
-    const pool = on.promise({ typeCast: () => 'nonsense' }, { require: 'writable' })
+  test.each<[string, callback.PoolOptions]>([
+    ['a typeCast', { typeCast: () => 'nonsense' }],
+    ['no typeCast', { typeCast: false }],
+    ['nestTables', { nestTables: true }],
+    ['nestTables with a separator', { nestTables: '_' }],
+    ['disableEval', { disableEval: true, nestTables: true }],
+    ['namedPlaceholders', { namedPlaceholders: true }],
+  ])('%s of one’s own disturbs no question of ours', async (_, settings) => {
+    const pool = on.promise(settings, { require: 'writable' })
     await expect(pool.$flush()).resolves.toMatchObject({ checked: true })
   })
 
@@ -116,8 +123,9 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     class OwnPromise<T> extends Promise<T> {}
     const pool = on.promise({ Promise: OwnPromise } as never)
     const asked = pool.query('select 1')
-    expect(asked).toBeInstanceOf(OwnPromise)
-    await asked
+    const other = on.callback().promise(OwnPromise).query('select 1')
+    for (const each of [asked, other]) expect(each).toBeInstanceOf(OwnPromise)
+    await Promise.all([asked, other])
   })
 
   test('a stream of one’s own carries each connection, and is counted', async () => {
@@ -248,6 +256,59 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     } finally {
       await on.pair.blue.thaw()
     }
+  })
+
+  test('one that throws when it is told of a cut keeps nobody else from hearing of it', async () => {
+    const pool = on.callback({ connectionLimit: 4, connectTimeout: 60_000 })
+    const thrown: unknown[] = []
+    const thrower = (error: unknown) => {
+      throw error
+    }
+    await on.pair.blue.freeze()
+    process.setUncaughtExceptionCaptureCallback((error) => thrown.push(error))
+    try {
+      pool.query('select 1', thrower)
+      pool.query('select 2').on('error', thrower)
+      pool.getConnection(thrower)
+      const neighbour = pool
+        .promise()
+        .query('select 3')
+        .catch((error: unknown) => error)
+      on.pair.moveTo('green')
+      await expect(pool.$flush(now)).resolves.toMatchObject({ cut: 4, drained: true })
+      expect(await neighbour).toMatchObject({ code: 'CUT' })
+      expect(thrown).toMatchObject([{ code: 'CUT' }, { code: 'CUT' }, { code: 'CUT' }])
+      expect(pool.$flusher.stats()).toMatchObject({ leases: 0, retiring: [] })
+    } finally {
+      process.setUncaughtExceptionCaptureCallback(null)
+      await on.pair.blue.thaw()
+    }
+  })
+
+  test('a statement without a callback hears of a cut once, and so does one that is asked while its connection is cut', async () => {
+    const pool = on.callback()
+    const closed: Promise<void>[] = []
+    const remember = (lent: object) =>
+      closed.push(new Promise((resolve) => (lent as Connection).stream.once('close', () => resolve())))
+    pool.on('acquire', remember)
+    const connection = await called<callback.PoolConnection>((done) => pool.getConnection(done as never))
+    const errors: string[] = []
+    const hear = (what: string) => (error: { code?: string } | null) => errors.push(`${what} ${error?.code}`)
+    pool.query('select sleep(64)').on('error', hear('running'))
+    await eventually(() => on.pair.blue.backends(), running('sleep(64)'))
+    pool.off('acquire', remember)
+    const end = pool.$flusher.on('cut', () => {
+      connection.query('select 1').on('error', hear('asked'))
+      connection.query('select 1', hear('called'))
+    })
+    await expect(pool.$flush(now)).resolves.toMatchObject({ cut: 2 })
+    end()
+    // With its connection each would be told once more that it is lost.
+    expect(closed).toHaveLength(2)
+    await Promise.all(closed)
+    expect(errors.sort()).toEqual(['asked CUT', 'called CUT', 'running CUT'])
+    connection.release()
+    await on.pair.blue.killBackends()
   })
 
   test('errors of the pool itself come later, as natively', async () => {
