@@ -1,14 +1,15 @@
 import type { Holder, Lease, LeaseKind, PeriodicFlushError } from '@periodic-flush/core'
 import type { Command, Connected, Connection } from './native.ts'
-import type { OpenedPool } from './opened-pool.ts'
+import type { Borrower, OpenedPool } from './opened-pool.ts'
 
 /** The use of one connection, from the wish for it until it is given back. */
-export class Checkout implements Holder {
+export class Checkout implements Holder, Borrower {
   readonly kind: LeaseKind
   /** Whom to give the connection to, or to tell why there is none; undefined once that is done. */
   callback: Connected | undefined
   /** A statement without a callback, until it has ended: mysql2 does not tell it that its connection is lost. */
   command: Command | undefined
+  #lease: Lease<unknown> | undefined
   #connection: Connection | undefined
 
   constructor(kind: LeaseKind) {
@@ -17,22 +18,23 @@ export class Checkout implements Holder {
 
   /** Takes a connection of the leased pool; the lease ends when it is back. */
   start(lease: Lease<unknown>, pool: OpenedPool): void {
-    pool.borrow(
-      (lost) => {
-        lease.release()
-        if (lost !== undefined) this.#tell(lost)
-      },
-      (error, connection) => {
-        this.#connection = connection
-        this.settle(error, connection)
-      },
-    )
+    this.#lease = lease
+    pool.lend(this)
   }
 
   settle(error: unknown, connection?: Connection): void {
     const { callback } = this
     this.callback = undefined
+    this.#connection = connection
     callback?.(error, connection)
+  }
+
+  over(lost?: Error): void {
+    const { command } = this
+    this.#lease?.release()
+    if (lost === undefined || command === undefined) return
+    this.command = undefined
+    tell(command, lost)
   }
 
   cut(error: PeriodicFlushError): void {
@@ -45,13 +47,6 @@ export class Checkout implements Holder {
       if (command !== undefined) tell(command, error)
       else callback?.(error)
     })
-  }
-
-  /** At most once. */
-  #tell(error: unknown): void {
-    const { command } = this
-    this.command = undefined
-    if (command !== undefined) tell(command, error)
   }
 }
 
