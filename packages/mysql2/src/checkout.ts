@@ -30,11 +30,8 @@ export class Checkout implements Holder, Borrower {
   }
 
   over(lost?: Error): void {
-    const { command } = this
     this.#lease?.release()
-    if (lost === undefined || command === undefined) return
-    this.command = undefined
-    tell(command, lost)
+    if (lost !== undefined && this.command !== undefined) tell(this.command, lost)
   }
 
   cut(error: PeriodicFlushError): void {

@@ -1,4 +1,5 @@
 import { tracingChannel } from 'node:diagnostics_channel'
+import { EventEmitter } from 'node:events'
 import { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import * as callback from 'mysql2'
@@ -285,30 +286,56 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     }
   })
 
-  test('a statement without a callback hears of a cut once, and so does one that is asked while its connection is cut', async () => {
+  test('each hears of a cut once, and so does who asks a connection while it is cut', async () => {
     const pool = on.callback()
     const closed: Promise<void>[] = []
     const remember = (lent: object) =>
       closed.push(new Promise((resolve) => (lent as Connection).stream.once('close', () => resolve())))
     pool.on('acquire', remember)
-    const connection = await called<callback.PoolConnection>((done) => pool.getConnection(done as never))
+    const lent = vi.fn()
+    const connection = await called<callback.PoolConnection>((done) =>
+      pool.getConnection((error, given) => {
+        lent()
+        done(error, given)
+      }),
+    )
     const errors: string[] = []
     const hear = (what: string) => (error: { code?: string } | null) => errors.push(`${what} ${error?.code}`)
     pool.query('select sleep(64)').on('error', hear('running'))
-    await eventually(() => on.pair.blue.backends(), running('sleep(64)'))
+    pool.query('select sleep(64)', hear('waiting'))
+    await eventually(
+      () => on.pair.blue.backends(),
+      (backends) => backends.filter(({ query }) => query.includes('sleep(64)')).length === 2,
+    )
     pool.off('acquire', remember)
     const end = pool.$flusher.on('cut', () => {
       connection.query('select 1').on('error', hear('asked'))
       connection.query('select 1', hear('called'))
     })
-    await expect(pool.$flush(now)).resolves.toMatchObject({ cut: 2 })
+    await expect(pool.$flush(now)).resolves.toMatchObject({ cut: 3 })
     end()
     // With its connection each would be told once more that it is lost.
-    expect(closed).toHaveLength(2)
+    expect(closed).toHaveLength(3)
     await Promise.all(closed)
-    expect(errors.sort()).toEqual(['asked CUT', 'called CUT', 'running CUT'])
+    expect(errors.sort()).toEqual(['asked CUT', 'called CUT', 'running CUT', 'waiting CUT'])
+    expect(lent).toHaveBeenCalledOnce()
+    // What it is asked gives what it gives on any other connection.
+    expect(connection.prepare('select 1', () => {})).toBeInstanceOf(EventEmitter)
     connection.release()
     await on.pair.blue.killBackends()
+  })
+
+  test('a statement without a callback hears once that no connection is to be had', async () => {
+    const pool = on.callback({ uri: undefined as never, host: '127.0.0.9', port: on.pair.port })
+    const errors: unknown[] = []
+    await new Promise<void>((resolve) => {
+      pool.query('select 1').on('error', (error) => {
+        errors.push(error?.code)
+        if (error !== undefined) resolve()
+      })
+    })
+    expect(errors).toEqual(['ECONNREFUSED'])
+    expect(pool.$flusher.stats().leases).toBe(0)
   })
 
   test('errors of the pool itself come later, as natively', async () => {
