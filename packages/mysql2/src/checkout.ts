@@ -1,68 +1,55 @@
 import type { Holder, Lease, LeaseKind, PeriodicFlushError } from '@periodic-flush/core'
 import type { Command, Connected, Connection } from './native.ts'
-import type { OpenedPool } from './opened-pool.ts'
+import type { Borrower, OpenedPool } from './opened-pool.ts'
 
 /** The use of one connection, from the wish for it until it is given back. */
-export class Checkout implements Holder {
+export class Checkout implements Holder, Borrower {
   readonly kind: LeaseKind
   /** Whom to give the connection to, or to tell why there is none; undefined once that is done. */
   callback: Connected | undefined
-  /** A statement without a callback: mysql2 does not tell it that its connection is lost. */
+  /** A statement without a callback, until it has ended: mysql2 does not tell it that its connection is lost. */
   command: Command | undefined
+  #lease: Lease<unknown> | undefined
   #connection: Connection | undefined
 
-  constructor(kind: LeaseKind, callback?: Connected) {
+  constructor(kind: LeaseKind) {
     this.kind = kind
-    this.callback = callback
   }
 
   /** Takes a connection of the leased pool; the lease ends when it is back. */
   start(lease: Lease<unknown>, pool: OpenedPool): void {
-    pool.borrow(
-      (lost) => {
-        lease.release()
-        if (lost !== undefined) this.#tell(lost)
-      },
-      (error, connection) => {
-        this.#connection = connection
-        this.settle(error, connection)
-      },
-    )
+    this.#lease = lease
+    pool.lend(this)
   }
 
   settle(error: unknown, connection?: Connection): void {
     const { callback } = this
     this.callback = undefined
+    this.#connection = connection
     callback?.(error, connection)
+  }
+
+  over(lost?: Error): void {
+    this.#lease?.release()
+    if (lost !== undefined && this.command !== undefined) tell(this.command, lost)
   }
 
   cut(error: PeriodicFlushError): void {
     const { callback, command } = this
-    const heard = command === undefined || isHeard(command)
     this.callback = undefined
-    if (this.#connection !== undefined) cutConnection(this.#connection, error)
-    if (!heard) return
-    if (callback === undefined) {
-      this.#tell(error)
-    } else {
-      this.command = undefined
-      callback(error)
-    }
-  }
-
-  /** At most once. */
-  #tell(error: unknown): void {
-    const { command } = this
     this.command = undefined
-    if (command !== undefined) tell(command, error)
+    if (this.#connection !== undefined) cutConnection(this.#connection, error)
+    // Later: what one caller throws must not keep the others from being cut.
+    process.nextTick(() => {
+      if (command !== undefined) tell(command, error)
+      else callback?.(error)
+    })
   }
 }
 
 /** mysql2 tells a statement without a callback by an event, which throws where nobody listens. */
-const isHeard = (command: Command): boolean => command.listenerCount('error') > 0
-
 function tell(command: Command, error: unknown): void {
-  if (isHeard(command)) command.emit('error', error)
+  if (command.listenerCount('error') > 0) command.emit('error', error)
 }
 
 /** Fails what runs on a connection, and whatever it is asked from now on. */

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import type { Flusher, Lease } from '@periodic-flush/core'
 import { Checkout } from './checkout.ts'
-import { type Command, type Connected, type Connection, NativePool } from './native.ts'
+import { type Command, type Connected, type Connection, type Lender, NativePool } from './native.ts'
 import type { OpenedPool } from './opened-pool.ts'
 import type { Settings } from './settings.ts'
 
@@ -14,7 +14,7 @@ export class FacadePool<Pool> extends NativePool {
   readonly #opened: (pool: Pool) => OpenedPool
   readonly #settings: Settings
   /** What mysql2's own `query` and `execute` run on. */
-  readonly #single: object
+  readonly #single: Lender
   #ended = false
 
   constructor(settings: Settings, flusher: Flusher<Pool>, opened: (pool: Pool) => OpenedPool) {
@@ -43,19 +43,26 @@ export class FacadePool<Pool> extends NativePool {
     connection.release()
   }
 
-  override query(...args: readonly unknown[]): Command {
-    if (args.some((argument) => typeof argument === 'function')) return Reflect.apply(super.query, this.#single, args)
+  override query(sql: unknown, values?: unknown, callback?: unknown): Command {
+    if (typeof callback === 'function' || typeof values === 'function') {
+      return super.query.call(this.#single, sql, values, callback)
+    }
     const stream = new Checkout('stream')
-    const single = {
+    const single: Lender = {
       config: this.#settings.config,
       getConnection: (callback: Connected) => this.#checkOut(stream, callback),
     }
-    stream.command = Reflect.apply(super.query, single, args)
-    return stream.command
+    const command = super.query.call(single, sql, values, callback)
+    stream.command = command
+    // One that has failed read-only has been told so when mysql2 destroys its connection.
+    command.once('end', () => {
+      stream.command = undefined
+    })
+    return command
   }
 
-  override execute(...args: readonly unknown[]): void {
-    Reflect.apply(super.execute, this.#single, args)
+  override execute(sql: unknown, values?: unknown, callback?: unknown): void {
+    super.execute.call(this.#single, sql, values, callback)
   }
 
   /** Natively it throws what has nobody to hear it; here that is an event of the flusher. */

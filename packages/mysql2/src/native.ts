@@ -60,15 +60,19 @@ export interface PoolConfig {
 
 export type Connected = (error: unknown, connection?: Connection) => void
 
-/** A pool of the callback flavour without its user-facing generics. */
-export interface NativePool extends EventEmitter {
+/** All that `query` and `execute` of a pool ask of it. */
+export interface Lender {
   readonly config: PoolConfig
+  getConnection(callback: Connected): void
+}
+
+/** A pool of the callback flavour without its user-facing generics. */
+export interface NativePool extends Lender, EventEmitter {
   /** Also those that are still being made, which no event tells of. */
   readonly _allConnections: { push(connection: Connection): unknown }
-  getConnection(callback: Connected): void
   releaseConnection(connection: Connection): void
-  query(...args: readonly unknown[]): Command
-  execute(...args: readonly unknown[]): void
+  query(this: Lender, sql: unknown, values?: unknown, callback?: unknown): Command
+  execute(this: Lender, sql: unknown, values?: unknown, callback?: unknown): void
   end(callback?: (error?: unknown) => void): void
   promise(implementation?: unknown): object
 }

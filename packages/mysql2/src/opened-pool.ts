@@ -7,14 +7,19 @@ export type Forward = (event: 'connection' | 'acquire' | 'release', connection: 
 /** Hears of whatever fails on a connection, whoever hears of it besides. */
 export type Failed = (error: unknown) => void
 
-/** A borrowed connection is back, or lost; then with the error that says so. */
-type Over = (lost?: Error) => void
+/** Who borrows a connection. */
+export interface Borrower {
+  /** Here it is, or why there is none. */
+  settle(error: unknown, connection?: Connection): void
+  /** It is back, or lost, then with the error that says so; or none was to be had. */
+  over(lost?: Error): void
+}
 
 /** How one connection stands. */
 interface Standing {
   state: 'idle' | 'busy' | 'lost'
-  /** What to call when it is back or lost, while somebody has borrowed it. */
-  over: Over | undefined
+  /** Who has borrowed it. */
+  borrower: Borrower | undefined
 }
 
 /** One pool with its sockets, and how each of its connections stands. */
@@ -52,14 +57,14 @@ export class OpenedPool {
     })
   }
 
-  /** Borrows a connection; `over` is called once it is back or lost, or none was to be had. */
-  borrow(over: Over, callback: Connected): void {
+  /** Lends a connection. */
+  lend(borrower: Borrower): void {
     const settle: Connected = (error, connection) => {
       const standing = connection && this.#connections.get(connection)
-      if (standing?.state === 'busy') standing.over = over
-      else over()
+      if (standing?.state === 'busy') standing.borrower = borrower
+      else borrower.over()
       if (connection === undefined) this.#failed(error)
-      callback(error, connection)
+      borrower.settle(error, connection)
     }
     try {
       this.native.getConnection(settle)
@@ -74,7 +79,8 @@ export class OpenedPool {
     return new Promise((resolve, reject) => {
       const settle = (error: unknown, rows: readonly (readonly unknown[])[]) => (error ? reject(error) : resolve(rows))
       // Only a function takes the place of the pool's own.
-      this.native.query({ sql, rowsAsArray: true, typeCast: (_: unknown, next: () => unknown) => next() }, settle)
+      const typeCast = (_: unknown, next: () => unknown) => next()
+      this.native.query({ sql, rowsAsArray: true, nestTables: false, typeCast }, settle)
     })
   }
 
@@ -135,7 +141,7 @@ export class OpenedPool {
   }
 
   #adopt(connection: Connection): void {
-    const standing: Standing = { state: 'busy', over: undefined }
+    const standing: Standing = { state: 'busy', borrower: undefined }
     this.#connections.set(connection, standing)
     const lose = () => {
       standing.state = 'lost'
@@ -200,7 +206,7 @@ function connectionLost(): Error {
 
 /** Nobody has borrowed it any more. */
 function giveBack(standing: Standing, lost?: Error): void {
-  const { over } = standing
-  standing.over = undefined
-  over?.(lost)
+  const { borrower } = standing
+  standing.borrower = undefined
+  borrower?.over(lost)
 }

@@ -234,6 +234,7 @@ const documented: Readonly<Record<string, Readonly<Record<string, Documented>>>>
     })),
     charset: ask(asks('select @@collation_connection as name, "ü" as u'), { charset: 'latin1_swedish_ci' }),
     socketPath: inTest('unix-socket › it flushes and cuts, though nobody can tell where its sockets lead'),
+    charsetNumber: ask(asks('select @@collation_connection as name'), { charsetNumber: 47 }),
     localAddress: because('mysql2 keeps it and connects without'),
     timezone: ask(asks(kinds, ['select ? as at', [new Date(0)]]), { timezone: '+05:00' }),
     connectTimeout: inTest('uses › connectTimeout holds for a server that says nothing'),
@@ -269,6 +270,12 @@ const documented: Readonly<Record<string, Readonly<Record<string, Documented>>>>
     ),
     'nestTables: true': ask(asks('select k.price from kinds k'), { nestTables: true }),
     'nestTables of a query, with a separator': ask(asks({ sql: 'select k.price from kinds k', nestTables: '_' })),
+    'supportBigNumbers and bigNumberStrings of a query': ask(
+      asks({ sql: 'select big, 1 as small from kinds', supportBigNumbers: true, bigNumberStrings: true }),
+    ),
+    'dateStrings and timezone of a query': ask(
+      asks({ sql: kinds, dateStrings: ['DATE'], timezone: '+05:00' }, { sql: kinds, timezone: '-03:00' }),
+    ),
     compress: ask(asks("show session status like 'Compression'"), { compress: true }),
     connectAttributes: ask(asks('select 1 as a'), { connectAttributes: { application: 'test' } }),
     disableEval: ask(asks(kinds, { ...twice, rowsAsArray: true }), { disableEval: true }),

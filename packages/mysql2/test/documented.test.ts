@@ -1,4 +1,5 @@
 import { tracingChannel } from 'node:diagnostics_channel'
+import { EventEmitter } from 'node:events'
 import { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import * as callback from 'mysql2'
@@ -7,7 +8,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
 import { mysql2Driver, suspect } from '../src/driver.ts'
 import { withPeriodicFlush } from '../src/index.ts'
-import { type NativePool, nativeOf } from '../src/native.ts'
+import { type Connection, type NativePool, nativeOf } from '../src/native.ts'
 import { OpenedPool } from '../src/opened-pool.ts'
 import { called, eventually, running, stage, value } from './stage.ts'
 
@@ -107,8 +108,15 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     for (let n = 0; n < 10; n++) expect(await value(pool, 'select ?', [n])).toBe(n)
   })
 
-  test('a typeCast of one’s own disturbs no question of ours', async () => {
-    const pool = on.promise({ typeCast: () => 'nonsense' }, { require: 'writable' })
+  test.each<[string, callback.PoolOptions]>([
+    ['a typeCast', { typeCast: () => 'nonsense' }],
+    ['no typeCast', { typeCast: false }],
+    ['nestTables', { nestTables: true }],
+    ['nestTables with a separator', { nestTables: '_' }],
+    ['disableEval', { disableEval: true, nestTables: true }],
+    ['namedPlaceholders', { namedPlaceholders: true }],
+  ])('%s of one’s own disturbs no question of ours', async (_, settings) => {
+    const pool = on.promise(settings, { require: 'writable' })
     await expect(pool.$flush()).resolves.toMatchObject({ checked: true })
   })
 
@@ -116,8 +124,9 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     class OwnPromise<T> extends Promise<T> {}
     const pool = on.promise({ Promise: OwnPromise } as never)
     const asked = pool.query('select 1')
-    expect(asked).toBeInstanceOf(OwnPromise)
-    await asked
+    const other = on.callback().promise(OwnPromise).query('select 1')
+    for (const each of [asked, other]) expect(each).toBeInstanceOf(OwnPromise)
+    await Promise.all([asked, other])
   })
 
   test('a stream of one’s own carries each connection, and is counted', async () => {
@@ -248,6 +257,85 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     } finally {
       await on.pair.blue.thaw()
     }
+  })
+
+  test('one that throws when it is told of a cut keeps nobody else from hearing of it', async () => {
+    const pool = on.callback({ connectionLimit: 4, connectTimeout: 60_000 })
+    const thrown: unknown[] = []
+    const thrower = (error: unknown) => {
+      throw error
+    }
+    await on.pair.blue.freeze()
+    process.setUncaughtExceptionCaptureCallback((error) => thrown.push(error))
+    try {
+      pool.query('select 1', thrower)
+      pool.query('select 2').on('error', thrower)
+      pool.getConnection(thrower)
+      const neighbour = pool
+        .promise()
+        .query('select 3')
+        .catch((error: unknown) => error)
+      on.pair.moveTo('green')
+      await expect(pool.$flush(now)).resolves.toMatchObject({ cut: 4, drained: true })
+      expect(await neighbour).toMatchObject({ code: 'CUT' })
+      expect(thrown).toMatchObject([{ code: 'CUT' }, { code: 'CUT' }, { code: 'CUT' }])
+      expect(pool.$flusher.stats()).toMatchObject({ leases: 0, retiring: [] })
+    } finally {
+      process.setUncaughtExceptionCaptureCallback(null)
+      await on.pair.blue.thaw()
+    }
+  })
+
+  test('each hears of a cut once, and so does who asks a connection while it is cut', async () => {
+    const pool = on.callback()
+    const closed: Promise<void>[] = []
+    const remember = (lent: object) =>
+      closed.push(new Promise((resolve) => (lent as Connection).stream.once('close', () => resolve())))
+    pool.on('acquire', remember)
+    const lent = vi.fn()
+    const connection = await called<callback.PoolConnection>((done) =>
+      pool.getConnection((error, given) => {
+        lent()
+        done(error, given)
+      }),
+    )
+    const errors: string[] = []
+    const hear = (what: string) => (error: { code?: string } | null) => errors.push(`${what} ${error?.code}`)
+    pool.query('select sleep(64)').on('error', hear('running'))
+    pool.query('select sleep(64)', hear('waiting'))
+    await eventually(
+      () => on.pair.blue.backends(),
+      (backends) => backends.filter(({ query }) => query.includes('sleep(64)')).length === 2,
+    )
+    pool.off('acquire', remember)
+    const end = pool.$flusher.on('cut', () => {
+      connection.query('select 1').on('error', hear('asked'))
+      connection.query('select 1', hear('called'))
+    })
+    await expect(pool.$flush(now)).resolves.toMatchObject({ cut: 3 })
+    end()
+    // With its connection each would be told once more that it is lost.
+    expect(closed).toHaveLength(3)
+    await Promise.all(closed)
+    expect(errors.sort()).toEqual(['asked CUT', 'called CUT', 'running CUT', 'waiting CUT'])
+    expect(lent).toHaveBeenCalledOnce()
+    // What it is asked gives what it gives on any other connection.
+    expect(connection.prepare('select 1', () => {})).toBeInstanceOf(EventEmitter)
+    connection.release()
+    await on.pair.blue.killBackends()
+  })
+
+  test('a statement without a callback hears once that no connection is to be had', async () => {
+    const pool = on.callback({ uri: undefined as never, host: '127.0.0.9', port: on.pair.port })
+    const errors: unknown[] = []
+    await new Promise<void>((resolve) => {
+      pool.query('select 1').on('error', (error) => {
+        errors.push(error?.code)
+        if (error !== undefined) resolve()
+      })
+    })
+    expect(errors).toEqual(['ECONNREFUSED'])
+    expect(pool.$flusher.stats().leases).toBe(0)
   })
 
   test('errors of the pool itself come later, as natively', async () => {

@@ -42,6 +42,17 @@ const shared: Record<string, (of: Promised) => Promise<unknown>> = {
 /** And of those that only a connection has. */
 const ofConnection: Record<string, (connection: promise.PoolConnection) => Promise<unknown>> = {
   ping: (connection) => connection.ping(),
+  'config, threadId, connect()': async (connection) => {
+    await connection.connect()
+    const id = (await connection.query<promise.RowDataPacket[]>(ownId))[0][0]?.['id']
+    return [connection.config.database, connection.threadId === id]
+  },
+  'pause, resume': async (connection) => {
+    const asked = connection.query('select 1 as a')
+    connection.pause()
+    connection.resume()
+    return rowsOf(asked)
+  },
   'prepare, execute, close, unprepare': async (connection) => {
     const statement = await connection.prepare('select ? + 1 as a')
     const rows = (await statement.execute([1]))[0]
@@ -50,6 +61,63 @@ const ofConnection: Record<string, (connection: promise.PoolConnection) => Promi
     return rows
   },
 }
+
+/** The same for the callback flavour. */
+const ofCallbackConnection: Record<string, (connection: callback.PoolConnection) => Promise<unknown>> = {
+  'config, threadId, authorized, state': async (connection) => [
+    connection.config.database,
+    connection.threadId === (await called<{ id: number }[]>((done) => connection.query(ownId, done as never)))[0]?.id,
+    connection.authorized,
+    connection.state,
+  ],
+  'connect(callback)': (connection) => called((done) => connection.connect((error) => done(error, 'connected'))),
+  'execute(sql, values, callback)': (connection) =>
+    called((done) => connection.execute('select ? as a', [1], done as never)),
+  'prepare(sql, callback), execute, close, unprepare': async (connection) => {
+    const sql = 'select ? + 1 as a'
+    const statement = await called<callback.PrepareStatementInfo>((done) => connection.prepare(sql, done))
+    const rows = await called((done) => statement.execute([1], done as never))
+    statement.close()
+    connection.unprepare(sql)
+    return rows
+  },
+  'ping(callback), reset(callback)': async (connection) => [
+    await called((done) => connection.ping(done)),
+    await called((done) => connection.reset(done)),
+  ],
+  'beginTransaction, commit, rollback (callback)': async (connection) => {
+    const counts = []
+    for (const end of ['commit', 'rollback'] as const) {
+      await called((done) => connection.beginTransaction(done))
+      await called((done) => connection.query('insert into numbers values (1)', done as never))
+      await called((done) => connection[end](done))
+      counts.push(await called((done) => connection.query('select count(*) as n from numbers', done as never)))
+    }
+    await called((done) => connection.query('delete from numbers', done as never))
+    return counts
+  },
+  'changeUser(options, callback)': async (connection) => {
+    await called((done) => connection.changeUser({ database: 'test' }, done))
+    const rows = await called((done) => connection.query('select database() as name', done as never))
+    await called((done) => connection.changeUser({ database: 'app' }, done))
+    return rows
+  },
+  'escape, escapeId, format of a connection': async (connection) => [
+    connection.escape("a'"),
+    connection.escapeId(['a', 'b']),
+    connection.format('??, ?', ['a', 'b']),
+  ],
+  // It warns, and gives the connection back: so it comes last.
+  'end(callback)': async (connection) => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    await called((done) => connection.end(done))
+    const warned = warn.mock.calls
+    warn.mockRestore()
+    return warned
+  },
+}
+
+const ownId = 'select connection_id() as id'
 
 /** Those that end whatever transaction there is. */
 const ofFreeConnection: typeof ofConnection = {
@@ -96,10 +164,6 @@ describe.runIf(mariadbInstalled)('the members of a pool', () => {
         ...['getConnection', 'pool', 'query', 'releaseConnection'],
       ],
     ])
-    // What mysql2's types promise beside these, no pool of its own has.
-    for (const name of ['ping', 'beginTransaction', 'unprepare', 'threadId']) {
-      for (const pool of [...natives, on.callback(), on.promise()]) expect(name in pool).toBe(false)
-    }
     await natives[1].end()
     await called((done) => natives[0].end(done))
   })
@@ -139,6 +203,42 @@ describe.runIf(mariadbInstalled)('the members of a pool', () => {
       connection.release()
     },
   )
+
+  test.each(Object.entries(ofCallbackConnection))(
+    'on a connection of the callback flavour, before a flush and after it: %s',
+    async (name, use) => {
+      const borrowed = (of: callback.Pool) => called<callback.PoolConnection>((done) => of.getConnection(done as never))
+      const native = callback.createPool({ uri: on.pair.url(), connectionLimit: 1 })
+      const expected = await use(await borrowed(native))
+      await native.promise().end()
+      const pool = on.callback()
+      const connection = await borrowed(pool)
+      if (name !== 'end(callback)') expect(await use(connection)).toEqual(expected)
+      await pool.$flush({ wait: 'swapped' })
+      expect(pool.$flusher.stats().retiring).toMatchObject([{ leases: 1 }])
+      expect(await use(connection)).toEqual(expected)
+      connection.release()
+      expect(pool.$flusher.stats().retiring).toMatchObject([{ leases: 0 }])
+    },
+  )
+
+  test('releaseConnection of a callback pool takes connections of either flavour', async () => {
+    // So it is declared; natively one of the promise flavour is not given back.
+    const pool = on.callback({ connectionLimit: 1 })
+    const borrowed = () => called<callback.PoolConnection>((done) => pool.getConnection(done as never))
+    pool.releaseConnection(await borrowed())
+    expect(pool.$flusher.stats().leases).toBe(0)
+    const twice = await borrowed()
+    await pool.$flush({ wait: 'swapped' })
+    pool.releaseConnection(twice.promise())
+    pool.releaseConnection(twice)
+    expect(pool.$flusher.stats().retiring).toMatchObject([{ leases: 0 }])
+    await eventually(
+      () => pool.$flusher.stats().retiring,
+      ({ length }) => length === 0,
+    )
+    expect(await value(pool.promise(), 'select 1')).toBe(1)
+  })
 
   test.each(Object.entries({ ...shared, ...ofConnection }))(
     'in the middle of a transaction: %s gives what it gives natively, before a flush and after it',

@@ -147,7 +147,8 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
     const seen: unknown[] = []
     const stream = pool
       .query('select seq, (select name from side) as name, repeat("x", 9000) as x from seq_1_to_2000')
-      .stream()
+      .stream({ highWaterMark: 5 })
+    expect(stream.readableHighWaterMark).toBe(5)
     for await (const row of stream) {
       if (seen.length === 0) {
         on.pair.moveTo('green')

@@ -51,6 +51,19 @@ describe.runIf(mariadbInstalled)('as documented,', () => {
     }
   })
 
+  test('connections that idle longer than idleTimeout go, in every generation', async () => {
+    const pool = on.promise({ maxIdle: 2, connectionLimit: 3, idleTimeout: 1 })
+    for (let n = 0; n < 2; n++) {
+      await pool.query('select 1')
+      await eventually(
+        () => pool.$flusher.stats().connections,
+        (count) => count === 0,
+      )
+      expect(pool.$flusher.stats()).toMatchObject({ leases: 0, generation: n + 1 })
+      await pool.$flush()
+    }
+  })
+
   test('changeUser is for the connection that it is asked of alone', async () => {
     const database = (of: Pick<promise.Pool, 'query'>) => value(of, 'select database()')
     const told = await expectSame(async (pool) => {
@@ -208,7 +221,10 @@ describe.runIf(mariadbInstalled)('as documented,', () => {
         query.on('error', ({ code }) => events.push(['error', code]))
         query.on('end', () => resolve(events))
       })
-    const statements = ['select seq from seq_1_to_3', 'set @x = 1', 'select * from nothing', 'select 1; select 2 as b']
+    const readOnly = 'start transaction read only; insert into numbers values (1)'
+    const statements = [
+      ...['select seq from seq_1_to_3', 'set @x = 1', 'select * from nothing', 'select 1; select 2 as b', readOnly],
+    ]
     const settings = { multipleStatements: true }
     const native = callback.createPool({ uri: on.pair.url(), ...settings })
     const pool = on.callback(settings)
