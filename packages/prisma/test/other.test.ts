@@ -100,3 +100,17 @@ test('it holds no more than it shows: no limit, no connections, no peers', async
   expect(factory.$flusher.stats()).toMatchObject({ limit: undefined, connections: 0, peers: [] })
   expect(factory.$flusher.name).toBe('mine')
 })
+
+test('what a factory connects for migrations is connected by itself, and is not flushed', async () => {
+  const { factory: native } = scripted()
+  const adapter = await native.connect()
+  const migrating = {
+    ...({ provider: 'sqlite', adapterName: 'mine', connect: native.connect, adapter } as const),
+    async connectToShadowDb() {
+      return this.adapter
+    },
+  }
+  const factory = flushingAdapter(migrating, { intervalMs: false })
+  expect(await (factory as unknown as typeof migrating).connectToShadowDb()).toBe(adapter)
+  expect(factory.$flusher.stats()).toMatchObject({ state: 'idle' })
+})
