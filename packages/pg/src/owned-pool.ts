@@ -9,6 +9,8 @@ export interface PgPool {
   readonly totalCount: number
   readonly idleCount: number
   readonly waitingCount: number
+  /** From its end on. */
+  readonly ending?: boolean
   connect(): Promise<PgPoolClient>
   query(text: string): Promise<{ readonly rows: readonly unknown[] }>
   on(event: 'error', listener: () => void): unknown
@@ -144,9 +146,14 @@ export class OwnedPool {
     while (this.#sockets.size > 0) await new Promise<void>((resolve) => this.#closings.push(resolve))
   }
 
+  /** Drops every socket; the pool itself may go on. */
+  drop(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
   /** Drops every socket, and lets the pool clear its timers. */
   cut(): void {
-    for (const socket of this.#sockets) socket.destroy()
+    this.drop()
     // Ended already, or ending: there is nothing more to do.
     this.pool.end().catch(() => {})
   }

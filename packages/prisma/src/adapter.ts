@@ -42,7 +42,8 @@ const flushing = new WeakMap<object, Rotation>()
  * async: what is returned is then a promise, since Prisma wants to know the adapter's provider at once.
  *
  * @throws TypeError if `factory` is none, or for an option (RangeError where out of range); UNSUPPORTED_CLIENT if it is
- * flushing already. An async one makes the promise reject instead; later failures fail the flush, with OPEN_FAILED.
+ * flushing already. What an async one gives makes the promise reject instead; later failures fail the flush, with
+ * OPEN_FAILED.
  */
 export function flushingAdapter(
   factory: () => Promise<SqlDriverAdapterFactory>,

@@ -1,7 +1,7 @@
 import { type Driver, PeriodicFlushError } from '@periodic-flush/core'
-import { isPgPool, OwnedPool } from '@periodic-flush/pg/owned-pool'
+import { isPgPool, OwnedPool, type PgPool } from '@periodic-flush/pg/owned-pool'
 import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
-import { isMariadbPool, WatchedMariadbPool } from './mariadb-pool.ts'
+import { isMariadbPool, type MariadbPool, WatchedMariadbPool } from './mariadb-pool.ts'
 import { suspect } from './suspect.ts'
 
 const statement = (sql: string) => ({ sql, args: [], argTypes: [] })
@@ -19,6 +19,26 @@ const READ_ONLY: Partial<Record<SqlDriverAdapter['provider'], string>> = {
 export function underlyingDriver(adapter: SqlDriverAdapter): unknown {
   if (!('underlyingDriver' in adapter) || typeof adapter.underlyingDriver !== 'function') return undefined
   return adapter.underlyingDriver()
+}
+
+/**
+ * Every pool that was ever seen, each looked into once: one of the user's comes again after each `$disconnect`, with the
+ * connections that it has by then.
+ */
+const ownedPools = new WeakMap<PgPool, OwnedPool>()
+const watchedPools = new WeakMap<MariadbPool, WatchedMariadbPool>()
+
+function ownedPool(pool: PgPool): OwnedPool {
+  const owned = ownedPools.get(pool) ?? new OwnedPool(pool)
+  ownedPools.set(pool, owned)
+  return owned
+}
+
+function watchedPool(pool: MariadbPool, dispose: () => Promise<void>): WatchedMariadbPool {
+  const pooled = watchedPools.get(pool) ?? new WatchedMariadbPool(pool)
+  watchedPools.set(pool, pooled)
+  pooled.serve(dispose)
+  return pooled
 }
 
 /** How long a caller may wait for a connection of what the adapter talks through, in milliseconds; undefined: for ever. */
@@ -39,7 +59,7 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
   const known = (adapter: SqlDriverAdapter) => pools.get(adapter) ?? watched.get(adapter)
   const seen = new WeakSet<object>()
 
-  const driver: Driver<SqlDriverAdapter> = {
+  return {
     name,
     async open() {
       const adapter = await connect()
@@ -49,20 +69,17 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
         if (seen.has(underlying)) throw sameClient(name)
         seen.add(underlying)
       }
-      if (isPgPool(underlying)) pools.set(adapter, new OwnedPool(underlying))
-      else if (isMariadbPool(underlying)) {
-        watched.set(adapter, new WatchedMariadbPool(underlying, () => adapter.dispose()))
-      }
+      if (isPgPool(underlying)) pools.set(adapter, ownedPool(underlying))
+      else if (isMariadbPool(underlying))
+        watched.set(
+          adapter,
+          watchedPool(underlying, () => adapter.dispose()),
+        )
       return adapter
     },
-    async check(adapter, signal) {
-      const abort = () => driver.cut(adapter)
-      signal.addEventListener('abort', abort, { once: true })
-      try {
-        await adapter.queryRaw(statement('SELECT 1'))
-      } finally {
-        signal.removeEventListener('abort', abort)
-      }
+    async check(adapter) {
+      // Without a signal: an adapter cannot be told to stop, and a fresh one whose time is over is cut by core.
+      await adapter.queryRaw(statement('SELECT 1'))
     },
     async writable(adapter) {
       const sql = READ_ONLY[adapter.provider]
@@ -87,16 +104,18 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
       const pool = watched.get(adapter)
       if (pool !== undefined) return pool.close()
       await adapter.dispose()
-      await pools.get(adapter)?.closed()
+      const owned = pools.get(adapter)
+      // One that was given to the adapter lives on, with its connections.
+      if (owned?.pool.ending !== false) await owned?.closed()
     },
     cut(adapter) {
-      const pool = known(adapter)
-      if (pool !== undefined) pool.cut()
+      const pool = watched.get(adapter)
+      if (pool !== undefined) return pool.cut()
+      pools.get(adapter)?.drop()
       // Nobody is left to hear how that goes: core has rejected what was in flight.
-      else adapter.dispose().catch(() => {})
+      adapter.dispose().catch(() => {})
     },
   }
-  return driver
 }
 
 function sameClient(name: string): PeriodicFlushError {

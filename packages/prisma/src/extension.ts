@@ -52,14 +52,18 @@ export function withPeriodicFlush(
   if (isPrismaClient(first)) {
     const rotation = wrap(first, options)
     // Not by `$extends`: each layer of it costs every query some microseconds, and drops `$on`.
-    return Object.defineProperties(first, { $flush: { value: rotation.flush }, $flusher: { value: rotation } })
+    // As replaceable as it was, for those who spy on it.
+    const $disconnect = { value: disconnecting(first, rotation), writable: true, configurable: true }
+    const flushable = { $flush: { value: rotation.flush }, $flusher: { value: rotation } }
+    return Object.defineProperties(first, { ...flushable, $disconnect })
   }
   if (options !== undefined || !isNoClient(first)) verifyClient(first)
   verifyOptions(first === undefined ? {} : first)
   return (client: PrismaClientLike) => {
     verifyClient(client)
     const rotation = wrap(client, first)
-    const extension = { name: 'periodic-flush', client: { $flush: rotation.flush, $flusher: rotation } }
+    const $disconnect = disconnecting(client, rotation)
+    const extension = { name: 'periodic-flush', client: { $flush: rotation.flush, $flusher: rotation, $disconnect } }
     return client.$extends(extension as never)
   }
 }
@@ -69,6 +73,15 @@ function wrap(prisma: PrismaClientLike, options: Options<SqlDriverAdapter> = {})
   // A no-op on a client that has not connected. One that has must let go of what it connected by itself.
   prisma.$disconnect().catch((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
   return rotation
+}
+
+/** Prisma disposes of an adapter only if it has connected one itself: not where all there was is a flush. */
+function disconnecting(prisma: PrismaClientLike, rotation: Rotation): () => Promise<void> {
+  const disconnect = prisma.$disconnect.bind(prisma)
+  return async () => {
+    await disconnect()
+    await rotation.vacate()
+  }
 }
 
 function adapterFactoryOf(prisma: PrismaClientLike): SqlDriverAdapterFactory {

@@ -3,6 +3,8 @@ import type { Endpoint } from '@periodic-flush/core'
 
 /** A pool of the mariadb connector, as far as this package touches it; all of it is documented. */
 export interface MariadbPool {
+  /** From its end on. */
+  readonly closed: boolean
   activeConnections(): number
   totalConnections(): number
   taskQueueSize(): number
@@ -33,19 +35,17 @@ export function isMariadbPool(value: unknown): value is MariadbPool {
  */
 export class WatchedMariadbPool {
   readonly #pool: MariadbPool
-  readonly #dispose: () => Promise<void>
   readonly #sockets = new Map<MariadbConnection, Socket>()
   /** What has been handed out; the pool itself counts also what it only tries out. */
   readonly #busy = new Set<MariadbConnection>()
   /** Who waits for a socket to close. */
   readonly #closings: (() => void)[] = []
   #endpoints: readonly Endpoint[] = []
+  #dispose = async (): Promise<void> => {}
   #state: 'serving' | 'retiring' | 'ending' = 'serving'
 
-  /** @param dispose ends the pool, unless that is left to its owner. */
-  constructor(pool: MariadbPool, dispose: () => Promise<void>) {
+  constructor(pool: MariadbPool) {
     this.#pool = pool
-    this.#dispose = dispose
     pool.on('connection', (connection) => this.#see(connection))
     pool.on('acquire', (connection) => {
       // Those that were opened before anybody could listen.
@@ -54,6 +54,16 @@ export class WatchedMariadbPool {
       if (this.#state === 'retiring') this.retire().catch(() => {})
     })
     pool.on('release', (connection) => this.#busy.delete(connection))
+  }
+
+  /**
+   * Serves from now on, also again: a pool that is left to its owner outlives its end here.
+   *
+   * @param dispose ends the pool, unless that is left to its owner.
+   */
+  serve(dispose: () => Promise<void>): void {
+    this.#dispose = dispose
+    this.#state = 'serving'
   }
 
   get connections(): number {
@@ -81,9 +91,10 @@ export class WatchedMariadbPool {
     await this.#end()
   }
 
-  /** Closes everything, when nothing is in use; resolves when the server has seen it off. */
+  /** Closes everything, when nothing is in use; resolves when the server has seen it off, unless it is left to its owner. */
   async close(): Promise<void> {
     if (this.#state !== 'ending') await this.#end()
+    if (!this.#pool.closed) return
     while (this.#sockets.size > 0) await new Promise<void>((resolve) => this.#closings.push(resolve))
   }
 
@@ -116,7 +127,7 @@ export class WatchedMariadbPool {
     }
     const { destroy } = connection
     connection.destroy = () => {
-      if (this.#state !== 'ending') destroy.call(connection)
+      if (this.#state !== 'ending' || !this.#pool.closed) destroy.call(connection)
     }
   }
 }

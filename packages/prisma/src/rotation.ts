@@ -17,17 +17,27 @@ export type PrismaFlusher = Pick<
   'name' | 'closed' | 'stats' | 'on' | 'pause' | 'resume' | 'hold' | 'distrust' | 'close' | typeof Symbol.asyncDispose
 >
 
+/** A listener, on every flusher that may still tell something: the one that serves, and those that are ending. */
+interface Hearing {
+  hear(flusher: Flusher<SqlDriverAdapter>): void
+  forget(flusher: Flusher<SqlDriverAdapter>): void
+}
+
 /**
  * The rotation behind one adapter factory, and the `$flusher` that stands for it.
  *
  * Prisma disposes of its adapter at `$disconnect` and connects again at the next query: that ends one flusher and makes
- * another. Listeners stay. After `$flusher.close()` no other is made.
+ * another. Listeners and `pause()` stay. After `$flusher.close()` no other is made.
  */
 export class Rotation implements PrismaFlusher {
   readonly #make: () => Flusher<SqlDriverAdapter>
-  readonly #listeners = new Set<(flusher: Flusher<SqlDriverAdapter>) => void>()
+  readonly #hearings = new Set<Hearing>()
+  /** Those that somebody has disconnected from and that are not closed yet. */
+  readonly #ending = new Map<Flusher<SqlDriverAdapter>, Promise<void>>()
   #flusher: Flusher<SqlDriverAdapter>
   #users = 0
+  #paused = false
+  #closed: Promise<void> | undefined
 
   constructor(factory: Pick<SqlDriverAdapterFactory, 'adapterName' | 'connect'>, options: Options<SqlDriverAdapter>) {
     const connect = factory.connect.bind(factory)
@@ -54,11 +64,22 @@ export class Rotation implements PrismaFlusher {
 
   /** Somebody has disconnected; with the last one everything is closed, until somebody connects again. */
   async end(): Promise<void> {
-    if (--this.#users > 0 || this.#flusher.closed) return
+    this.#users--
+    await this.vacate()
+  }
+
+  /** Closes everything if nobody is connected, also what only a flush has opened, until somebody connects again. */
+  async vacate(): Promise<void> {
+    if (this.#users > 0 || this.#flusher.closed) return
     const ended = this.#flusher
     this.#flusher = this.#make()
-    for (const listen of this.#listeners) listen(this.#flusher)
-    await ended.close()
+    if (this.#paused) this.#flusher.pause()
+    for (const { hear } of this.#hearings) hear(this.#flusher)
+    const closed = ended.close()
+    this.#ending.set(ended, closed)
+    await closed
+    this.#ending.delete(ended)
+    for (const { forget } of this.#hearings) forget(ended)
   }
 
   readonly flush = (options?: FlushOptions): Promise<FlushReport> => this.#flusher.flush(options)
@@ -68,24 +89,26 @@ export class Rotation implements PrismaFlusher {
   }
 
   on<Event extends keyof FlusherEvents>(event: Event, listener: Listener<Event>): () => void {
-    let off = () => {}
-    const listen = (flusher: Flusher<SqlDriverAdapter>) => {
-      off()
-      off = flusher.on(event, listener)
+    const offs = new Map<Flusher<SqlDriverAdapter>, () => void>()
+    const hearing: Hearing = {
+      hear: (flusher) => offs.set(flusher, flusher.on(event, listener)),
+      forget: (flusher) => offs.delete(flusher),
     }
-    listen(this.#flusher)
-    this.#listeners.add(listen)
+    for (const flusher of [this.#flusher, ...this.#ending.keys()]) hearing.hear(flusher)
+    this.#hearings.add(hearing)
     return () => {
-      this.#listeners.delete(listen)
-      off()
+      this.#hearings.delete(hearing)
+      for (const off of offs.values()) off()
     }
   }
 
   pause(): void {
+    this.#paused = true
     this.#flusher.pause()
   }
 
   resume(): void {
+    this.#paused = false
     this.#flusher.resume()
   }
 
@@ -98,7 +121,9 @@ export class Rotation implements PrismaFlusher {
   }
 
   close(options?: { readonly deadlineMs?: number }): Promise<void> {
-    return this.#flusher.close(options)
+    const closed = this.#flusher.close(options)
+    this.#closed ??= Promise.all([closed, ...this.#ending.values()]).then(() => {})
+    return this.#closed
   }
 
   [Symbol.asyncDispose](): Promise<void> {

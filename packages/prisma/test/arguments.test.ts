@@ -63,6 +63,16 @@ test('a function that gives something else is told so, at once and later', async
   await adapter.dispose()
 })
 
+test('a wrong option is told at once, before a function is asked for an adapter', () => {
+  let asked = 0
+  const next = async () => {
+    asked++
+    return factory()
+  }
+  expect(() => flushingAdapter(next, { intervalMs: -1 })).toThrow(RangeError)
+  expect(asked).toBe(0)
+})
+
 test('the extension that was not made with a call wraps all the same', () => {
   const prisma = client().$extends(withPeriodicFlush as never)
   expect(prisma).toHaveProperty('$flusher')

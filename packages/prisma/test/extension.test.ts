@@ -3,7 +3,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { PrismaClient } from '../../../test/prisma/generated/client.ts'
-import { flushingAdapter, withPeriodicFlush } from '../src/index.ts'
+import { type Flushable, flushingAdapter, withPeriodicFlush } from '../src/index.ts'
 
 const tables = `
   create table "User" (id serial primary key, email text not null unique);
@@ -163,6 +163,74 @@ test('an adapter around an existing pool is found out, and the pool lives on', a
   await prisma.$queryRaw`select 1`
   await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
   await prisma.$disconnect()
+})
+
+test('an existing pool is left as it is when the client disconnects or is closed', async () => {
+  const pool = new pg.Pool({ connectionString })
+  const held = await pool.connect()
+  const prisma = withPeriodicFlush(new PrismaClient({ adapter: new PrismaPg(pool) }), options)
+  for (let times = 0; times < 2; times++) {
+    const pid = await pidOf(prisma)
+    await prisma.$disconnect()
+    expect((await held.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    expect((await pool.query('select pg_backend_pid() as pid')).rows).toEqual([{ pid }])
+  }
+  const sleeping = prisma.$queryRaw`select pg_sleep(60)::text`.catch((error: unknown) => error)
+  const database = new URL(connectionString).pathname.slice(1)
+  await expect
+    .poll(async () => (await server.backends({ database })).some(({ query }) => query.includes('pg_sleep')))
+    .toBe(true)
+  await prisma.$flusher.close({ deadlineMs: 0 })
+  expect(await sleeping).toMatchObject({ message: expect.stringContaining('cut') })
+  expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  // Its connection was dropped, and whoever else used the pool is not concerned.
+  expect(pool.totalCount).toBe(2)
+  expect(pool.listenerCount('connect')).toBe(1)
+  held.release()
+  await pool.end()
+  await server.killBackends({ database })
+})
+
+test.each<[string, (flush: (prisma: Flushable) => Promise<unknown>) => Promise<void>]>([
+  [
+    'a wrapped client',
+    async (flush) => {
+      const prisma = withPeriodicFlush(client(), options)
+      await flush(prisma)
+      await prisma.$disconnect()
+    },
+  ],
+  [
+    'what is made of one',
+    async (flush) => {
+      const prisma = withPeriodicFlush(client(), options)
+      await flush(prisma)
+      await prisma.$extends({}).$disconnect()
+    },
+  ],
+  [
+    'a client that was extended first',
+    async (flush) => {
+      const prisma = withPeriodicFlush(client().$extends({}), options)
+      await flush(prisma)
+      await prisma.$disconnect()
+    },
+  ],
+  [
+    'a client with the extension, and more of them',
+    async (flush) => {
+      const prisma = client().$extends(withPeriodicFlush(options)).$extends({})
+      await flush(prisma)
+      await prisma.$disconnect()
+    },
+  ],
+])('$disconnect of %s also ends what only a flush has opened', async (_, use) => {
+  const database = new URL(connectionString).pathname.slice(1)
+  await use(async (prisma) => {
+    await prisma.$flush()
+    expect(await server.backends({ database })).toHaveLength(1)
+  })
+  expect(await server.backends({ database })).toEqual([])
 })
 
 test('a function is asked for an adapter at every flush; an async one is awaited first', async () => {

@@ -45,6 +45,55 @@ test('a listener hears of each flush once, across connects, until it is taken of
   expect(heard).toEqual([2, 2])
 })
 
+test('a listener hears of the end of what was disconnected from, but not of what ends after it was taken off', async () => {
+  const factory = flushing({ deadlineMs: 10 })
+  const heard: unknown[] = []
+  const offs = (['cut', 'retired'] as const).map((event) =>
+    factory.$flusher.on(event, ({ generation }) => heard.push([event, generation])),
+  )
+  const adapter = await factory.connect()
+  const tx = await adapter.startTransaction()
+  await adapter.dispose()
+  expect(heard).toEqual([
+    ['cut', 1],
+    ['retired', 1],
+  ])
+  await tx.rollback().catch(() => {})
+  const again = await factory.connect()
+  const disposed = again.dispose()
+  for (const off of offs) off()
+  await disposed
+  expect(heard.length).toBe(2)
+})
+
+test('a listener that comes while the last one disconnects hears of that end', async () => {
+  const factory = flushing()
+  const adapter = await factory.connect()
+  const tx = await adapter.startTransaction()
+  const disposed = adapter.dispose()
+  const heard: number[] = []
+  factory.$flusher.on('retired', ({ generation }) => heard.push(generation))
+  await tx.rollback()
+  await disposed
+  expect(heard).toEqual([1])
+})
+
+test('close() waits for what was disconnected from before, and gives the same promise again', async () => {
+  const factory = flushing()
+  const adapter = await factory.connect()
+  const tx = await adapter.startTransaction()
+  const ends: string[] = []
+  const disposed = adapter.dispose()
+  const closed = factory.$flusher.close()
+  expect(factory.$flusher.close()).toBe(closed)
+  const over = closed.then(() => ends.push('closed'))
+  await server.query('select 1')
+  await tx.rollback().then(() => ends.push('rolled back'))
+  await Promise.all([disposed, over])
+  expect(ends).toEqual(['rolled back', 'closed'])
+  expect(await server.backends()).toEqual([])
+})
+
 test('who disposes of an adapter twice lets go of it once', async () => {
   const factory = flushing()
   const [one, other] = [await factory.connect(), await factory.connect()]
@@ -85,6 +134,21 @@ test('pause() ends timed flushes, and resume() begins them anew', async () => {
   expect(await flushes((count) => count > before, 5)).toBe(before)
   factory.$flusher.resume()
   expect(await flushes((count) => count > before)).toBeGreaterThan(before)
+})
+
+test('pause() holds across connects, until resume()', async () => {
+  const factory = flushing({ intervalMs: 20, jitter: 0 })
+  factory.$flusher.pause()
+  await (await factory.connect()).dispose()
+  const adapter = await factory.connect()
+  await pidOf(adapter)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  await pidOf(adapter)
+  expect(factory.$flusher.stats().flushes).toBe(0)
+  factory.$flusher.resume()
+  await adapter.dispose()
+  const last = await factory.connect()
+  while (factory.$flusher.stats().flushes === 0) await pidOf(last)
 })
 
 test('hold() and close() take their options', async () => {

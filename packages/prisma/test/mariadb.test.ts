@@ -168,6 +168,28 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     expect(openSockets()).toBe(before)
   })
 
+  test('a pool that exists already is left as it is when its client disconnects or is closed', async () => {
+    const owner = await new PrismaMariaDb(`${pair.url()}?connectionLimit=2`).connect()
+    disposals.push(() => owner.dispose())
+    const pool = Reflect.apply(Reflect.get(owner, 'underlyingDriver'), owner, [])
+    const { factory, adapter } = await connected(flushingAdapter(new PrismaMariaDb(pool), { intervalMs: false }))
+    const held = await owner.startTransaction()
+    const id = await idOf(held)
+    await idOf(adapter)
+    await adapter.dispose()
+    expect(await idOf(held)).toBe(id)
+    const again = await factory.connect()
+    const sleeping = ask(again, 'select sleep(62)').catch((error: unknown) => error)
+    await expect
+      .poll(async () => (await pair.blue.backends()).some(({ query }) => query.includes('sleep(62)')))
+      .toBe(true)
+    await factory.$flusher.close({ deadlineMs: 0 })
+    expect(await sleeping).toMatchObject({ code: 'CUT' })
+    await held.rollback().catch(() => {})
+    // What it was cut off from is replaced, and what it closes is closed.
+    expect(await idOf(owner)).toBeGreaterThan(id)
+  })
+
   test('tells a name watch where it is told to connect, and where it is as soon as it knows', async () => {
     let told: Pick<Watched, 'endpoints' | 'peers'> | undefined
     const watcher: Trigger = {

@@ -40,6 +40,33 @@ const extensions = {
       },
     },
   }),
+  everyQuery: Prisma.defineExtension({
+    name: 'every query',
+    query: {
+      async $allOperations({ model, operation, args, query }) {
+        const given = await query(args)
+        return model === undefined ? ['all', operation, given] : given
+      },
+      user: {
+        async $allOperations({ model, operation, args, query }) {
+          return [model, operation, await query(args)]
+        },
+      },
+      async $executeRaw({ args, query, operation }) {
+        return [operation, args.sql, await query(args)] as never
+      },
+      $queryRawUnsafe: ({ args, query }) => query(args),
+      $executeRawUnsafe: ({ args, query }) => query(args),
+    },
+  }),
+  everyModel: Prisma.defineExtension({
+    result: { $allModels: { known: { compute: () => true } } },
+    client: {
+      $context(this: unknown) {
+        return typeof Prisma.getExtensionContext(this)
+      },
+    },
+  }),
   rls: Prisma.defineExtension((base) =>
     base.$extends({
       query: {
@@ -114,6 +141,48 @@ describe.each(engines)('a client of $name', (engine) => {
       expect(withoutFigures(await shown(each, () => each.$flush(swapped)))).toEqual(bare)
       expect(each.$flusher.stats()).toMatchObject({ flushes: 1, leases: 0 })
     }
+  })
+
+  test('queries of all operations, of a model and raw ones, and results of all models, also in transactions', async () => {
+    const work = async (prisma: Client, flush: () => Promise<unknown>) => {
+      const extended = extend(prisma, extensions.everyQuery, extensions.everyModel) as unknown as Client & {
+        $context(): string
+      }
+      const uses = async (within: typeof extended) => [
+        await within.user.findMany(ids),
+        await within.post.findFirst({ select: { id: true, known: true } as never, orderBy: { id: 'asc' } }),
+        await within.$executeRaw`select 1`,
+        await within.$executeRawUnsafe('select 1'),
+        await within.$queryRawUnsafe('select 1 as n'),
+      ]
+      const before = await uses(extended)
+      await flush()
+      const inside = await extended.$transaction(async (tx) => {
+        await tx.post.count()
+        await flush()
+        return uses(tx as typeof extended)
+      })
+      return [extended.$context(), before, inside, await extended.$transaction([extended.user.findMany(ids)])]
+    }
+    expect(await alike(on, work)).toHaveProperty('gave')
+  })
+
+  test.each([0, 1])('queryPlanCacheMaxSize: %i', async (queryPlanCacheMaxSize) => {
+    const work = async (prisma: Client, flush: () => Promise<unknown>) => {
+      const seen = async () => [
+        await prisma.user.findMany(ids),
+        await prisma.post.count(),
+        await prisma.user.findMany(ids),
+      ]
+      const before = await seen()
+      await flush()
+      return [before, await seen()]
+    }
+    expect(await alike(on, work, { settings: { queryPlanCacheMaxSize } })).toHaveProperty('gave')
+  })
+
+  test('an option that there is not is refused by Prisma itself', () => {
+    expect(() => on.bare({ datasourceUrl: 'postgres://localhost' } as never)).toThrow('datasourceUrl')
   })
 
   test('an extension that runs each operation in a batch, as for row-level security', () =>

@@ -21,6 +21,8 @@ export const errors: Uses = {
   'P2025 of findFirstOrThrow()': (prisma) => prisma.user.findFirstOrThrow({ where: { id: 99 } }),
   'P2029, too many parameters': (prisma) =>
     prisma.user.count({ where: { id: { in: Array.from({ length: 66_000 }, (_, n) => n) } } }),
+  'P2039, of a code that Prisma has no other for': (prisma) =>
+    prisma.post.update({ where: { id: 1 }, data: { likes: { divide: 0 } } }),
   'PrismaClientValidationError, a number that does not fit': (prisma) =>
     prisma.user.findFirst({ where: { profileViews: 2 ** 63 } }),
   'PrismaClientValidationError, a field that is missing': (prisma) =>

@@ -27,6 +27,23 @@ const queries: Uses = {
   'findMany() of nothing': (prisma) => prisma.user.findMany({ where: { id: 99 } }),
   'count()': (prisma) => prisma.user.count({ where: { posts: { some: { published: true } } } }),
   'count({ select })': (prisma) => prisma.user.count({ select: { _all: true, name: true } }),
+  'count({ cursor, skip, take })': async (prisma) => [
+    await prisma.post.count({ ...byId, cursor: { id: 2 }, skip: 1 }),
+    await prisma.post.count({ where: { published: true }, take: 2 }),
+  ],
+  'aggregate({ orderBy, take, skip })': (prisma) =>
+    prisma.post.aggregate({
+      orderBy: { likes: 'desc' },
+      skip: 1,
+      take: 2,
+      _sum: { likes: true },
+      _min: { title: true },
+    }),
+  'groupBy({ where, orderBy, skip, take })': (prisma) =>
+    prisma.user.groupBy({
+      ...{ by: ['city'], where: { profileViews: { gt: 0 } }, _count: { city: true }, _max: { profileViews: true } },
+      ...{ orderBy: [{ _count: { city: 'desc' } }, { city: 'asc' }], skip: 1, take: 1 },
+    }),
   'aggregate()': (prisma) =>
     prisma.user.aggregate({
       ...{ _count: { _all: true }, _max: { profileViews: true }, _min: { profileViews: true } },
@@ -69,6 +86,13 @@ const options: Uses = {
   'orderBy relevance': (prisma) =>
     prisma.post.findMany({ orderBy: { _relevance: { fields: ['title'], search: 'Hello', sort: 'desc' } }, take: 1 }),
   distinct: (prisma) => prisma.user.findMany({ distinct: ['city'], select: { city: true }, orderBy: { city: 'asc' } }),
+  'distinct of several fields': (prisma) =>
+    prisma.user.findMany({
+      distinct: ['city', 'country'],
+      select: { city: true, country: true },
+      orderBy: { city: 'asc' },
+    }),
+  'cursor, backwards': (prisma) => prisma.post.findMany({ ...byId, cursor: { id: 3 }, take: -2 }),
   'skip and take': (prisma) => prisma.post.findMany({ ...byId, skip: 1, take: 2 }),
   cursor: (prisma) => prisma.post.findMany({ ...byId, cursor: { id: 2 }, skip: 1, take: 2 }),
   'the fluent API': (prisma) => prisma.user.findUnique({ where: { id: 1 } }).posts(byId),
@@ -96,6 +120,7 @@ const filters: Uses = {
   every: userIds({ posts: { every: { published: true } } }),
   none: userIds({ posts: { none: { views: { gt: 4 } } } }),
   is: userIds({ profile: { is: { bio: 'I am Alice' } } }),
+  'is: null': userIds({ profile: { is: null } }),
   isNot: ids({ author: { isNot: { name: 'Bob' } } }),
   'fields of the same table': (prisma) =>
     prisma.post.findMany({
@@ -108,6 +133,13 @@ const filters: Uses = {
 const json: Readonly<Record<'postgresql' | 'mysql', Uses>> = {
   postgresql: {
     'path, equals': userIds({ pets: { path: ['favorites', 'dogBreed'], equals: 'Rottweiler' } }),
+    'path into an array, gt, lt, not': userIds({
+      AND: [
+        { pets: { path: ['favorites', 'sanctuaries', '0'], equals: 'RSPCA' } },
+        { pets: { path: ['owned', 'cats', '0'], gt: 'A', lt: 'F' } },
+        { pets: { path: ['owned', 'cats', '0'], not: 'Tom' } },
+      ],
+    }),
     'string_contains, string_starts_with, string_ends_with': userIds({
       AND: [
         { pets: { path: ['favorites', 'catBreed'], string_contains: 'sh', mode: 'insensitive' } },
@@ -125,6 +157,13 @@ const json: Readonly<Record<'postgresql' | 'mysql', Uses>> = {
   },
   mysql: {
     'path, equals': userIds({ pets: { path: '$.favorites.dogBreed', equals: 'Rottweiler' } } as never),
+    'path into an array, gt, lt, not': userIds({
+      AND: [
+        { pets: { path: '$.favorites.sanctuaries[0]', equals: 'RSPCA' } },
+        { pets: { path: '$.owned.cats[0]', gt: 'A', lt: 'F' } },
+        { pets: { path: '$.owned.cats[0]', not: 'Tom' } },
+      ],
+    } as never),
     'string_contains, string_starts_with, string_ends_with': userIds({
       AND: [
         { pets: { path: '$.favorites.catBreed', string_contains: 'sh' } },

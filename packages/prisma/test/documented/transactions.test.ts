@@ -38,6 +38,33 @@ const works: Record<string, Work> = {
   },
   'an array with an isolation level': (prisma) =>
     prisma.$transaction([prisma.user.count(), rename(prisma, 1, 'A')], { isolationLevel: 'Serializable' }),
+  'an array with `maxWait` and `timeout` waits for its connection': async (prisma, flush) => {
+    const held = signal()
+    const holding = Array.from({ length: 3 }, () => {
+      const begun = signal()
+      const over = prisma.$transaction(
+        async () => {
+          begun.give()
+          await held.given
+        },
+        { timeout: 60_000, maxWait: 60_000 },
+      )
+      return { begun: begun.given, over }
+    })
+    await Promise.all(holding.map(({ begun }) => begun))
+    const waiting = outcome(() => prisma.$transaction([rename(prisma, 1, 'A')], { maxWait: 60_000, timeout: 60_000 }))
+    const flushed = flush()
+    held.give()
+    await Promise.all(holding.map(({ over }) => over))
+    await flushed
+    return [await waiting, await names(prisma)]
+  },
+  'an array in a function': async (prisma, flush) =>
+    prisma.$transaction(async (tx) => {
+      await tx.user.count()
+      await flush()
+      return outcome(() => (tx as Client).$transaction([rename(tx, 1, 'A'), rename(tx, 2, 'B')]))
+    }),
   'a function commits': async (prisma, flush) => {
     const given = await prisma.$transaction(async (tx) => {
       const first = await rename(tx, 1, 'A')

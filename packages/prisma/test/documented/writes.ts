@@ -23,6 +23,12 @@ const queries: Uses = {
   'upsert() of a record that there is not': (prisma) =>
     prisma.user.upsert({ where: { email: dora.email }, update: { name: 'Dora' }, create: dora }),
   'delete()': (prisma) => prisma.post.delete({ where: { id: 4 }, select: { title: true } }),
+  'select, include and omit of what is written': async (prisma) => [
+    await prisma.user.create({ data: dora, select: { email: true, _count: { select: { posts: true } } } }),
+    await prisma.user.update({ where: { id: 1 }, data: { name: 'A' }, omit: { pets: true }, include: withAll }),
+    await prisma.user.upsert({ where: { id: 2 }, update: { name: 'B' }, create: emil, select: { name: true } }),
+    await prisma.post.delete({ where: { id: 3 }, include: { author: true, categories: byId } }),
+  ],
   'createMany()': (prisma) => prisma.user.createMany({ data: [dora, emil] }),
   'createMany({ skipDuplicates })': (prisma) =>
     prisma.user.createMany({ data: [{ ...dora, email: 'bob@prisma.io' }, emil], skipDuplicates: true }),
@@ -68,12 +74,22 @@ const nested: Uses = {
       ],
     },
   }),
+  'nested connect by a compound @@unique': (prisma) =>
+    prisma.post.update({
+      ...{ where: { id: 4 }, select: { id: true, author: { select: { name: true } } } },
+      data: { author: { connect: { who: { city: 'Berlin', email: 'alice@prisma.io' } } } },
+    }),
   'nested set': alice({ posts: { set: [{ id: 4 }] } }),
   'nested disconnect': alice({ posts: { disconnect: [{ id: 1 }] }, profile: { disconnect: true } }),
   'nested update': alice({
     posts: { update: [{ where: { id: 1 }, data: { title: 'new' } }] },
     profile: { update: { bio: 'new' } },
   }),
+  'nested update, delete and disconnect with a condition': async (prisma) => [
+    await alice({ profile: { update: { where: { bio: 'I am Alice' }, data: { bio: 'new' } } } })(prisma),
+    await alice({ profile: { disconnect: { bio: 'another' } } })(prisma),
+    await alice({ profile: { delete: { bio: 'new' } } })(prisma),
+  ],
   'nested upsert': alice({
     posts: { upsert: { where: { id: 20 }, create: { id: 20, title: 'new' }, update: { title: 'never' } } },
     profile: { upsert: { create: { bio: 'never' }, update: { bio: 'new' } } },
@@ -109,6 +125,16 @@ const fields: Uses = {
 
 const onlyPostgresql: Uses = {
   'createManyAndReturn()': (prisma) => prisma.user.createManyAndReturn({ data: [dora, emil], omit: { pets: true } }),
+  'createManyAndReturn({ select, skipDuplicates })': (prisma) =>
+    prisma.user.createManyAndReturn({
+      ...{ data: [{ ...dora, email: 'bob@prisma.io' }, emil], skipDuplicates: true, select: { email: true } },
+    }),
+  'createManyAndReturn({ include })': (prisma) =>
+    prisma.post.createManyAndReturn({ data: [{ id: 20, title: 'one', authorId: 1 }], include: { author: true } }),
+  'updateManyAndReturn({ limit, select })': async (prisma) =>
+    (await prisma.post.updateManyAndReturn({ data: { likes: 9 }, limit: 2, select: { likes: true } })).map(
+      ({ likes }) => likes,
+    ),
   'updateManyAndReturn()': async (prisma) =>
     (await prisma.post.updateManyAndReturn({ where: { authorId: 1 }, data: { likes: 9 } })).sort((a, b) => a.id - b.id),
   'scalar lists: set, push, has, hasEvery, hasSome, isEmpty': async (prisma) => {

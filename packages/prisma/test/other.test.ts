@@ -1,0 +1,116 @@
+import type { SqlDriverAdapter, SqlDriverAdapterFactory, SqlQuery } from '@prisma/driver-adapter-utils'
+import { afterEach, expect, test } from 'vitest'
+import { type Flushable, flushingAdapter } from '../src/index.ts'
+
+const statement = (sql: string): SqlQuery => ({ sql, args: [], argTypes: [] })
+const ends: (() => Promise<unknown>)[] = []
+afterEach(() => Promise.all(ends.splice(0).map((end) => end())))
+
+/** An adapter of the public interface alone, and what was asked of each that it connected. */
+interface Scripted {
+  readonly factory: SqlDriverAdapterFactory & Flushable
+  readonly said: string[]
+}
+
+/** @param answer gives the rows of a statement; without it there are none. */
+function scripted(
+  options: Parameters<typeof flushingAdapter>[1] = {},
+  answer: (sql: string, connection: number) => unknown[][] | Promise<unknown[][]> = () => [],
+  more: Partial<SqlDriverAdapter> = {},
+): Scripted {
+  const said: string[] = []
+  let connections = 0
+  const connect = async (): Promise<SqlDriverAdapter> => {
+    const connection = ++connections
+    said.push(`${connection} connect`)
+    const never = (): never => {
+      throw new Error('not asked for')
+    }
+    return {
+      ...{ provider: 'sqlite', adapterName: 'mine', executeRaw: never, executeScript: never, startTransaction: never },
+      async queryRaw({ sql }) {
+        said.push(`${connection} ${sql}`)
+        return { columnNames: [], columnTypes: [], rows: await answer(sql, connection) }
+      },
+      async dispose() {
+        said.push(`${connection} dispose`)
+      },
+      ...more,
+    }
+  }
+  const given: SqlDriverAdapterFactory = { provider: 'sqlite', adapterName: 'mine', connect }
+  const factory = flushingAdapter(given, { intervalMs: false, ...options })
+  ends.push(() => factory.$flusher.close({ deadlineMs: 0 }))
+  return { factory, said }
+}
+
+test('an adapter that shows nothing is connected, asked, checked and disposed of, in this order', async () => {
+  const { factory, said } = scripted()
+  const adapter = await factory.connect()
+  await adapter.queryRaw(statement('a'))
+  await factory.$flush()
+  await adapter.queryRaw(statement('b'))
+  await adapter.dispose()
+  expect(said).toEqual(['1 connect', '1 a', '2 connect', '2 SELECT 1', '1 dispose', '2 b', '2 dispose'])
+})
+
+test('whether another kind of server is writable is not asked: it is taken to be', async () => {
+  const { factory, said } = scripted({ require: 'writable' })
+  await factory.connect()
+  await factory.$flush()
+  expect(said).toEqual(['1 connect', '2 connect', '2 SELECT 1', '1 dispose'])
+})
+
+test('a timed flush of one that nobody uses is left to its next use', async () => {
+  const { factory, said } = scripted()
+  const adapter = await factory.connect()
+  await adapter.queryRaw(statement('a'))
+  await factory.$flush({ lazy: true })
+  await factory.$flush({ lazy: true })
+  expect(said.splice(0)).toEqual(['1 connect', '1 a', '2 connect', '2 SELECT 1', '1 dispose'])
+  await adapter.queryRaw(statement('b'))
+  expect(said).toEqual(['3 connect', '3 SELECT 1', '3 b', '2 dispose'])
+})
+
+test.each<[string, () => Promise<void>]>([
+  ['', async () => {}],
+  [', though that fails', () => Promise.reject(new Error('no farewell'))],
+])('what is cut is disposed of%s: a fresh one whose check hangs, and one whose statement does', async (_, dispose) => {
+  const hanging = new Promise<never>(() => {})
+  const disposed: string[] = []
+  const { factory, said } = scripted({ checkTimeoutMs: 20 }, (sql) => (sql === 'a' ? [] : hanging), {
+    dispose() {
+      disposed.push(said.at(-1) ?? '')
+      return dispose()
+    },
+  })
+  const adapter = await factory.connect()
+  await adapter.queryRaw(statement('a'))
+  await expect(factory.$flush()).rejects.toMatchObject({ code: 'TIMEOUT' })
+  expect(disposed).toEqual(['2 SELECT 1'])
+  const asked = expect(adapter.queryRaw(statement('b'))).rejects.toMatchObject({ code: 'CUT' })
+  await factory.$flusher.close({ deadlineMs: 0 })
+  await asked
+  expect(disposed).toEqual(['2 SELECT 1', '1 b'])
+})
+
+test('it holds no more than it shows: no limit, no connections, no peers', async () => {
+  const { factory } = scripted()
+  await factory.connect()
+  expect(factory.$flusher.stats()).toMatchObject({ limit: undefined, connections: 0, peers: [] })
+  expect(factory.$flusher.name).toBe('mine')
+})
+
+test('what a factory connects for migrations is connected by itself, and is not flushed', async () => {
+  const { factory: native } = scripted()
+  const adapter = await native.connect()
+  const migrating = {
+    ...({ provider: 'sqlite', adapterName: 'mine', connect: native.connect, adapter } as const),
+    async connectToShadowDb() {
+      return this.adapter
+    },
+  }
+  const factory = flushingAdapter(migrating, { intervalMs: false })
+  expect(await (factory as unknown as typeof migrating).connectToShadowDb()).toBe(adapter)
+  expect(factory.$flusher.stats()).toMatchObject({ state: 'idle' })
+})
