@@ -288,6 +288,8 @@ function load(way: string, p99: number, ratio: number): FlushRow {
     'p99 least': p99,
     'p99 most': p99,
     ratio,
+    'ratio least': ratio,
+    'ratio most': ratio,
     'peak connections': 11,
     rounds: 4,
   }

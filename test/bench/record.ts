@@ -58,8 +58,10 @@ export interface FlushRow {
   readonly 'p99 ms': number
   readonly 'p99 least': number
   readonly 'p99 most': number
-  /** Against the bare client in the same round, median. */
+  /** Against the bare client in the same round: the median of the rounds, and the least and the most of them. */
   readonly ratio: number
+  readonly 'ratio least': number
+  readonly 'ratio most': number
   readonly 'peak connections': number
   readonly rounds: number
 }
