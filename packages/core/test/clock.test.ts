@@ -17,6 +17,16 @@ test('a step of the wall clock by a second is a correction, a longer one is slee
   expect(step(2_000)).toBe(3_006)
 })
 
+test('a sleep counts from when the clock was made, whenever it is first asked', () => {
+  let wall = 1_000_000
+  const now = wakefulNow(
+    () => 5_000,
+    () => wall,
+  )
+  wall += 60_000
+  expect(now()).toBe(65_000)
+})
+
 test('the process’s own clock counts the milliseconds, those too during which the machine slept', () => {
   useFakeTime()
   const start = systemClock.now()

@@ -212,6 +212,7 @@ test.each([
   ['password=pw, user=me', 'password=***, user=me'],
   ['DB_PASSWD=pw', 'DB_PASSWD=***'],
   ['pass=pw; secret=x; access_token=y', 'pass=***; secret=***; access_token=***'],
+  ['credential=a credentials=b private-key=c', 'credential=*** credentials=*** private-key=***'],
   ['apiKey=a api_key=b x-api-key=c secretAccessKey=d', 'apiKey=*** api_key=*** x-api-key=*** secretAccessKey=***'],
   ['{"password":"p\\"w","user":"me"}', '{"password":***,"user":"me"}'],
   ['{"token" : "x"}', '{"token" : ***}'],
@@ -291,6 +292,30 @@ test.each<[unknown, string]>([
   })
 })
 
+test.each([
+  'input pass password dbPassword passwd passphrase pwd PGPWD secret clientSecret token access_token credential credentials',
+  'connectionString connection_string connection-string key accessKey secret_access_key api-key privateKey pfx',
+])('what is called so is not passed on: %s', (names) => {
+  for (const name of names.split(' ')) {
+    for (const value of ['pw', 1, 1n, { pw: 1 }, ['pw'], Buffer.from('pw')]) {
+      const error = Object.assign(new Error('no'), { code: 7, [name]: value })
+      expect(withoutCredentials(error), name).not.toBe(error)
+      expect(Object.keys(withoutCredentials(error) as Error), name).toEqual(['name', 'code'])
+    }
+    for (const value of ['', true, false, null, undefined]) {
+      const error = Object.assign(new Error('no'), { [name]: value })
+      expect(withoutCredentials(error), name).toBe(error)
+    }
+  }
+})
+
+test('what is called otherwise is passed on', () => {
+  for (const name of ['inputs', 'output', 'passes', 'tokens', 'keyword', 'publicKey', 'primary_key', 'string']) {
+    const error = Object.assign(new Error('no'), { [name]: 'x', bytes: Buffer.from('x') })
+    expect(withoutCredentials(error), name).toBe(error)
+  }
+})
+
 test('an error without credentials is passed on as it is, with what drivers put on it', () => {
   const certificate = { subject: { CN: 'db' }, raw: Buffer.from('...'), issuerCertificate: {} as unknown }
   certificate.issuerCertificate = certificate
@@ -326,6 +351,68 @@ test('what is passed on instead keeps the name, the code, the place and the caus
   })
   const place = error.stack?.slice(error.stack.indexOf('\n    at '))
   expect((told as Error).stack).toBe(`TypeError: cannot reach postgres://***@db:5432/app${place}`)
+})
+
+test('what is passed on instead has its scalars, as they were set, and none of what cannot be seen through', () => {
+  const error = Object.assign(new Error('no route to a://me:pw@b'), {
+    fatal: true,
+    errno: -7,
+    size: 12n,
+    hostname: 'b',
+    'a://me:pw@b': 1,
+    address: { host: 'b' },
+    retry: () => {},
+  })
+  const told = withoutCredentials(error) as typeof error
+  expect({ ...told }).toEqual({ name: 'Error', fatal: true, errno: -7, size: 12n, hostname: 'b' })
+  told.errno = 8
+  expect(told.errno).toBe(8)
+})
+
+test('of several errors, and of causes down to the tenth, each is passed on without credentials', () => {
+  const refused = new Error('refused')
+  const told = withoutCredentials(
+    new AggregateError([new Error('a://me:pw@b'), refused], 'all failed'),
+  ) as AggregateError
+  expect(told.errors.map(String)).toEqual(['Error: a://***@b', 'Error: refused'])
+  expect(told.errors[1]).toBe(refused)
+  let chain = new Error('a://me:pw@b')
+  for (let n = 0; n < 20; n++) chain = new Error(`${n}`, { cause: chain })
+  const messages: string[] = []
+  for (let each: unknown = withoutCredentials(chain); each instanceof Error; each = each.cause)
+    messages.push(each.message)
+  const notShown = 'something was thrown that may hold credentials: not shown'
+  expect(messages).toEqual(['19', '18', '17', '16', '15', '14', '13', '12', '11', notShown])
+})
+
+test('the place is told without what a name or a frame holds; without frames it is the one where that was found out', () => {
+  const error = Object.assign(new Error('a://me:pw@b'), { name: 'c://me:pw@d' })
+  error.stack = `${error}\n    at run (file:///srv/pkg@1.0.0/index.js:1:2)\n    at eval (e://me:pw@f)`
+  const told = withoutCredentials(error) as Error
+  expect(told.name).toBe('c://***@d')
+  // Name and message are one text there: rather too much is hidden than too little.
+  expect(told.stack).toBe('c://***@b\n    at run (file:///srv/pkg@1.0.0/index.js:1:2)\n    at eval (e://***@f)')
+  error.stack = 'none'
+  expect((withoutCredentials(error) as Error).stack).toMatch(/^Error: a:\/\/\*\*\*@b\n {4}at /)
+})
+
+test('an error whose stack alone holds a credential, or one behind a getter, is not passed on', () => {
+  const stack = 'Error: a://me:pw@b\n    at run (index.js:1:2)'
+  const stale = Object.assign(new Error('hidden by hand'), { stack })
+  const computed = Object.defineProperty(new Error('hidden by hand'), 'stack', { get: () => stack })
+  for (const error of [stale, computed]) {
+    expect((withoutCredentials(error) as Error).stack).toBe('Error: hidden by hand\n    at run (index.js:1:2)')
+  }
+  const innocent = Object.defineProperty(new Error('no'), 'stack', { get: () => 'Error: no' })
+  expect(withoutCredentials(innocent)).toBe(innocent)
+})
+
+test('bytes are looked at where they are: what else the same memory holds is not theirs', () => {
+  const memory = Buffer.from('a=1 password=pw')
+  const error = Object.assign(new Error('no'), { bytes: memory.subarray(0, 3) })
+  expect(withoutCredentials(error)).toBe(error)
+  const told = Object.assign(new Error('no'), { bytes: memory.subarray(4) })
+  expect(withoutCredentials(told)).not.toBe(told)
 })
 
 test('the time that it takes grows with the length of a text, not faster', () => {

@@ -61,16 +61,26 @@ test.each(['stop', Symbol.asyncDispose] as const)(
   async (end) => {
     const [a, b] = [new FakeTarget('a'), new FakeTarget('b')]
     const { clock, running } = start({ targets: [a, b] })
-    await running[end]()
-    running.stop()
-    await clock.advance(60_000)
-    expect(clock.timers).toBe(0)
-    expect([a.calls, b.calls]).toEqual([
-      ['pause', 'resume'],
-      ['pause', 'resume'],
-    ])
+    for (let n = 0; n < 2; n++) {
+      await running[end]()
+      expect(clock.timers).toBe(0)
+      expect([a.calls, b.calls]).toEqual([
+        ['pause', 'resume'],
+        ['pause', 'resume'],
+      ])
+    }
   },
 )
+
+test('one that is stopped in the midst of a turn flushes nobody any more', async () => {
+  const a = new FakeTarget('a')
+  const { clock, running } = start({ targets: [a] })
+  a.$flusher.distrust = () => running.stop()
+  clock.sleep(60_000)
+  await clock.advance(60_000)
+  expect(clock.timers).toBe(0)
+  expect(a.calls).toEqual(['pause', 'resume'])
+})
 
 test('a target keeps its own timer from flushing it meanwhile, and not afterwards', async () => {
   const clock = new ManualClock()
@@ -125,6 +135,13 @@ test.each(wrong)('startPeriodicFlush(%o) is refused at once', (options, type, me
   const call = () => startPeriodicFlush(options as never)
   expect(call).toThrow(type)
   expect(call).toThrow(message)
+})
+
+test('a clock or a source of chance that is none is refused at once', () => {
+  expect(() => startPeriodicFlush({ targets: [] }, {} as never)).toThrow('Expected `clock` to be a clock')
+  expect(() => startPeriodicFlush({ targets: [] }, undefined, 0.5 as never)).toThrow(
+    'Expected `random` to be a function',
+  )
 })
 
 test('of targets of which one is none, no schedule is paused', () => {

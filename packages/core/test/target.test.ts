@@ -58,7 +58,7 @@ test.each<[string, unknown, string]>([
   ]),
 ])('%s among the targets is refused at once, before any is flushed', (_, given, message) => {
   const a = fake('a')
-  expect(() => flushAll([a, given as Target])).toThrow(new TypeError(`Expected ${message}`))
+  expect(thrownBy(() => flushAll([a, given as Target]))).toEqual(new TypeError(`Expected ${message}`))
   expect(a.calls).toEqual([])
 })
 
@@ -69,9 +69,8 @@ test.each<[unknown, string]>([
   [{ $flush, $flusher }, 'got an object'],
   [() => [], 'got a function'],
 ])('flushAll(%o) is refused at once', (targets, message) => {
-  expect(() => flushAll(targets as never)).toThrow(
-    new TypeError(`Expected \`targets\` to be an array of wrapped clients, ${message}`),
-  )
+  const expected = new TypeError(`Expected \`targets\` to be an array of wrapped clients, ${message}`)
+  expect(thrownBy(() => flushAll(targets as never))).toEqual(expected)
 })
 
 test('targets that cannot be read are refused, without what they throw', () => {
