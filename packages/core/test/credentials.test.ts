@@ -222,9 +222,11 @@ test.each([
   ["{ password: 'pw', 'db-secret': \"p'w\" }", "{ password: ***, 'db-secret': *** }"],
   ["{ password: 'p\\n' +\n    'w', user: 'me' }", "{ password: ***, user: 'me' }"],
   ['{"body":"{\\"password\\":\\"pw\\"}"}', '{"body":"{\\"password\\":***'],
+  ['"{\\"password\\" : \\"pw\\"}"', '"{\\"password\\" : ***'],
   ["ALTER ROLE me PASSWORD 'it''s' LOGIN", 'ALTER ROLE me PASSWORD *** LOGIN'],
   ["identified by 'pw' or PASSWORD ( 'pw')", 'identified by ***)'],
   ['set PASSWORD ("p', 'set PASSWORD (***'],
+  ['identified  by "p\\"w" x', 'identified  by *** x'],
   ['-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- ok', '*** ok'],
   ['-----BEGIN PRIVATE KEY-----\\nMII', '***'],
 ])('what looks like a credential is hidden: %s', (text, hidden) => {
