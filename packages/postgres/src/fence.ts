@@ -8,7 +8,7 @@ import type { Listening } from './listening.ts'
  * our own parts them: what comes before it is the old connection's, what comes after it the fresh one's.
  */
 export class Fence {
-  /** Resolves once both connections have come to it. */
+  /** Resolves once both connections have come to it: from then on the fresh one may deliver. */
   readonly passed: Promise<void>
   readonly #payload = randomUUID()
   readonly #old: Listening
@@ -34,8 +34,6 @@ export class Fence {
     if (listening === this.#old) this.#old.silence()
     else this.#fresh.hold()
     this.#reached.add(listening)
-    if (this.#reached.size < 2) return
-    this.#fresh.deliver()
-    this.#pass()
+    if (this.#reached.size === 2) this.#pass()
   }
 }

@@ -182,11 +182,10 @@ export class Listeners implements Hearer {
         return false
       }
     }
-    const parted = failure === undefined && (await this.#part(old, fresh))
+    const parted = await this.#part(old, fresh)
     if (this.#ended) return false
     this.#serving = fresh
     this.#fresh = undefined
-    old.silence()
     fresh.deliver()
     // Where it cannot listen yet, postgres.js tries again by itself.
     if (!parted) fresh.ready.then(() => this.#beginAnew(fresh), noop)

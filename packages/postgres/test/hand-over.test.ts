@@ -198,6 +198,16 @@ describe('between the two ends of the fence', () => {
     await entrance.close()
   })
 
+  test('the client is closed: nothing is left, and whoever asks later is told so', async () => {
+    const { entrance, sql, gaps, heard } = await parting(60_000)
+    await sql.$flusher.close()
+    expect(sql.$flusher.stats()).toMatchObject({ leases: 0, retiring: [] })
+    await expect(sql.listen('news', () => {})).rejects.toMatchObject({ code: 'CLOSED' })
+    await entrance.close()
+    await eventually(async () => expect(await listening()).toEqual([]))
+    expect([gaps, heard]).toEqual([[], []])
+  })
+
   test('the fresh connection is lost: it listens anew, and tells of it', async () => {
     const { entrance, sql, gaps, heard, onlisten, pid } = await parting(1_000)
     await server.query('select pg_terminate_backend($1)', [pid])

@@ -99,6 +99,15 @@ describe('listen', () => {
     await eventually(() => expect(heard).toEqual(['one a', 'one a', 'two b']))
   })
 
+  test('is one connection also where the calls wait for a flush first', async () => {
+    const { sql } = flushing()
+    await sql`select 1`
+    sql.$flusher.distrust('woke up')
+    await Promise.all([sql.listen('one', noop), sql.listen('two', noop)])
+    expect(sql.$flusher.stats()).toMatchObject({ leases: 1, flushes: 1 })
+    expect(await listening()).toHaveLength(1)
+  })
+
   test('holds a lease, which moves on with each flush; the old connection closes', async () => {
     const { sql } = flushing({ deadlineMs: 60_000 })
     expect(sql.$flusher.stats().leases).toBe(0)
@@ -106,7 +115,8 @@ describe('listen', () => {
     expect(sql.$flusher.stats()).toMatchObject({ leases: 1, connections: 0 })
     await expect(sql.$flush()).resolves.toMatchObject({ drained: true, stragglers: [] })
     expect(sql.$flusher.stats()).toMatchObject({ leases: 1, retiring: [] })
-    expect((await pair.blue.backends()).map(({ pid }) => pid)).not.toContain(state.pid)
+    // Its process on the server ends a little later than the connection.
+    await eventually(async () => expect((await pair.blue.backends()).map(({ pid }) => pid)).not.toContain(state.pid))
     expect(await listening()).toHaveLength(1)
     await unlisten()
     await sql.$flush()
@@ -235,6 +245,20 @@ describe('listen', () => {
     expect(heard).toEqual(['a'])
     await from.notify('news', 'b')
     await eventually(() => expect(heard).toEqual(['a', 'b', 'b']))
+  })
+
+  test('a listener that another one ends while both are told is told no more', async () => {
+    const { sql } = flushing()
+    const heard: string[] = []
+    let ended: Promise<unknown> | undefined
+    await sql.listen('news', () => {
+      ended ??= second.unlisten()
+    })
+    const second = await sql.listen('news', (payload) => heard.push(`second ${payload}`))
+    await sql.listen('news', (payload) => heard.push(`third ${payload}`))
+    await sql.notify('news', 'hello')
+    await eventually(() => expect(heard).toEqual(['third hello']))
+    await ended
   })
 
   test('one that begins to listen while it is told of a gap hears of the next gap first', async () => {
@@ -454,6 +478,21 @@ describe('the old connection goes on', () => {
     await from.notify('news', 'on the fresh one')
     await eventually(() => expect(heard).toEqual(['on the old one', 'on the fresh one']))
     expect(gaps).toEqual([])
+  })
+
+  test('and is replaced as soon as it is cut, without a further flush', async () => {
+    await using entrance = await gate(pair.blue)
+    const { sql, gaps } = flushing({ check: false, deadlineMs: 2_000, onDeadline: 'cut' }, () => behind(entrance))
+    const failed = new Promise((resolve) => sql.$flusher.on('failed', resolve))
+    const onlisten = vi.fn()
+    await sql.listen('news', noop, onlisten)
+    await entrance.refuse()
+    await sql.$flush(swapped)
+    await expect(failed).resolves.toMatchObject({ step: 'listen' })
+    await entrance.accept()
+    await eventually(() => expect(onlisten).toHaveBeenCalledTimes(2))
+    expect(gaps).toHaveLength(1)
+    expect(sql.$flusher.stats()).toMatchObject({ leases: 1, retiring: [], flushes: 1 })
   })
 
   test('and is replaced when it is cut at last', async () => {

@@ -507,6 +507,19 @@ describe('state that the driver keeps', () => {
     await expect(other.reserve()).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
+  test('after its end a client that connects through a file says what postgres.js says then', async () => {
+    const settings = { path: '/nowhere/.s.PGSQL.5432' }
+    const bare = postgres(pair.url(), settings)
+    const sql = flushing(settings)
+    await Promise.all([bare.end(), sql.end()])
+    const told = (work: Promise<unknown>) =>
+      work.catch(({ message, code, errno, address, port }) => ({ message, code, errno, address, port }))
+    const native = await told(bare`select 1`)
+    expect(native).toMatchObject({ code: 'CONNECTION_ENDED', address: settings.path, port: undefined })
+    expect(await told(sql`select 1`)).toEqual(native)
+    expect(await told(sql.begin((tx) => tx`select 1`))).toEqual(native)
+  })
+
   test('shows no password, is no thenable', async () => {
     const sql = flushing({ password: 'hush-hush' })
     expect(inspect({ sql }, { depth: 9, showHidden: false })).not.toContain('hush')

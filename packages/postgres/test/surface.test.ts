@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { rm, writeFile } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gate, type PostgresServer, startPostgres } from '@periodic-flush/testing'
@@ -325,27 +327,42 @@ describe('members of the client alone', () => {
     sql.options.parsers[23] = (text: string) => `int ${text}`
     const seen: unknown[] = []
     await sql.subscribe('insert:people', (row) => seen.push(row?.['id']))
+    await sql.subscribe('*', () => {})
     await sql`insert into people (id) values (1)`
     await eventually(() => expect(seen).toEqual(['int 1']))
+    expect(await server.query('select count(*)::int as n from pg_stat_replication')).toEqual([{ n: 1 }])
     await sql.$flusher.close()
     expect(sockets()).toBe(before)
   })
 
   test('the end of a subscription does not wait for a server that is silent', async () => {
     await using entrance = await gate(server)
-    const url = server.url().replace(/@[^/]+/, `@${entrance.host}:${entrance.port}`)
-    const sql = withPeriodicFlush(() => postgres(url, { max: 1 }), { intervalMs: false, checkTimeoutMs: 100 })
+    const sockets: Socket[] = []
+    const socket = async () => {
+      const opened = connect(entrance.port, entrance.host)
+      sockets.push(opened)
+      await once(opened, 'connect')
+      return opened
+    }
+    const sql = withPeriodicFlush(() => postgres(server.url(), { max: 1, socket } as never), {
+      intervalMs: false,
+      checkTimeoutMs: 100,
+    })
     made.push(sql)
     await sql.subscribe('insert:people', () => {})
     await entrance.stall()
     await sql.$flusher.close()
+    expect(sockets).toMatchObject([{ destroyed: true }])
     await entrance.resume()
     await eventually(() => expect(entrance.connections).toBe(0))
   })
 
-  test('subscribe, once it is closed, says CLOSED and opens nothing', async () => {
+  test('subscribe, once it is closed, says CLOSED and opens nothing; the end of one that never was fails nothing', async () => {
     const sql = flushing()
+    const failed = vi.fn()
+    sql.$flusher.on('failed', failed)
     await sql.$flusher.close()
+    expect(failed).not.toHaveBeenCalled()
     await expect(sql.subscribe('*', () => {})).rejects.toMatchObject({ code: 'CLOSED' })
     expect(await server.backends()).toEqual([])
   })
