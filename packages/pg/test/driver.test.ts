@@ -183,6 +183,13 @@ describe('suspect', () => {
     ['08006', 'lost'],
     ['ECONNRESET', 'lost'],
     ['EPIPE', 'lost'],
+    ['ETIMEDOUT', 'lost'],
+    ['EHOSTUNREACH', 'lost'],
+    ['ENETUNREACH', 'lost'],
+    // A database that was dropped, and a session that idled for too long: the server is well.
+    ['57P04', undefined],
+    ['57P05', undefined],
+    ['08', undefined],
     ['22012', undefined],
     ['57014', undefined],
   ])('takes %s for %s', (code, expected) => {
