@@ -179,10 +179,10 @@ describe('withPeriodicFlush', () => {
     expect(() => withPeriodicFlush(() => ({ options: {}, totalCount: 0, connect() {}, end() {} }))).toThrow(
       refused('got an object'),
     )
-    // @ts-expect-error: nor what looks like one yet more
-    expect(() => withPeriodicFlush(() => ({ options: { max: 1 }, totalCount: 0, connect() {}, end() {} }))).toThrow(
-      refused('got an object'),
-    )
+    const whole = { options: { max: 1 }, totalCount: 0, connect() {}, end() {}, Client: pg.Client }
+    for (const lacking of [{ options: {} }, ...Object.keys(whole).map((member) => ({ [member]: undefined }))]) {
+      expect(() => withPeriodicFlush(() => ({ ...whole, ...lacking }) as never)).toThrow(refused('got an object'))
+    }
     // @ts-expect-error: a number is not a pool
     expect(() => withPeriodicFlush(() => 7)).toThrow(refused('got 7'))
     expect(() => withPeriodicFlush(() => on.flushing())).toThrow(refused('flushed already'))
