@@ -130,6 +130,22 @@ describe.each(drivers)('$driver', ({ call, client, url, kind, right, versions, r
     expect(flushed).toMatchObject({ $flush: expect.any(Function), $flusher: { name: expect.any(String) } })
   })
 
+  test('asks for one client and one database', () => {
+    const asked: string[] = []
+    const flushed = call(
+      () => {
+        asked.push('factory')
+        return client()
+      },
+      (given: unknown) => {
+        asked.push('database')
+        return db(given)
+      },
+    )
+    expect(flushed).toBeDefined()
+    expect(asked).toEqual(['factory', 'database'])
+  })
+
   test('takes options, and refuses those that do not exist', () => {
     expect(call(client, db, { name: 'mine' })).toMatchObject({ $flusher: { name: 'mine' } })
     expect(() => call(client, db, { intervall: 1 })).toThrow('Unknown option')

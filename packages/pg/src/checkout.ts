@@ -29,7 +29,6 @@ export class Checkout implements Use {
 
   /** A connection that stands in a transaction is reported as one. */
   get kind(): LeaseKind {
-    if (this.#kind !== 'reserved') return this.#kind
     // Newer versions of pg tell.
     const status = this.#client?.getTransactionStatus?.()
     return status === 'T' || status === 'E' ? 'transaction' : this.#kind

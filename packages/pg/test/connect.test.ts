@@ -61,6 +61,15 @@ describe('connect', () => {
     },
   )
 
+  test('leaves a client as it was before, so that nothing grows with its uses', async () => {
+    const pool = on.flushing({ max: 1 })
+    const client = await pool.connect()
+    client.release()
+    expect(client.query).toBe(pg.Client.prototype.query)
+    expect(await pool.connect()).toBe(client)
+    client.release()
+  })
+
   test('waits no longer than connectionTimeoutMillis, and says so in pg’s own words', async () => {
     const config = { max: 1, connectionTimeoutMillis: 1_000 }
     const native = on.native(config)
@@ -171,6 +180,7 @@ describe('a cut', () => {
       // Not in the types, but pg takes it there too.
       (callback) => client.query({ text: 'select 1', callback } as pg.QueryConfig),
       (callback) => client.query(new pg.Query('select 1', callback as never)),
+      (callback) => Reflect.apply(client.query, client, [new pg.Query('select 1', callback as never), () => {}]),
       (callback) => Reflect.apply(client.query, client, [new pg.Query('select 1'), callback]),
       (callback) => Reflect.apply(client.query, client, [new pg.Query('select 1'), [], callback]),
       (callback) => Reflect.apply(client.query, client, [new Cursor('select 1'), callback]),

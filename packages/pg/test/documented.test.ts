@@ -93,7 +93,9 @@ describe('what is documented holds in every generation:', () => {
 
   test('a stream of one’s own carries each connection, and is counted', async () => {
     const made: Socket[] = []
-    const stream = () => {
+    const told: unknown[] = []
+    const stream = (config: unknown) => {
+      told.push(config)
       const socket = new Socket()
       made.push(socket)
       return socket
@@ -101,9 +103,18 @@ describe('what is documented holds in every generation:', () => {
     const pool = on.flushing({ stream } as unknown as PoolConfig)
     await pool.query('select 1')
     expect(made).toHaveLength(1)
+    expect(told).toMatchObject([{ ssl: false, keepAlive: false }])
     expect(pool.$flusher.stats()).toMatchObject({ connections: 1, peers: [`${on.server.host}:${on.server.port}`] })
     await pool.$flush()
     expect(made.map(({ destroyed }) => destroyed)).toEqual([true, false])
+  })
+
+  test('a stream of one’s own that is made already carries the one connection that it can', async () => {
+    const stream = new Socket()
+    const pool = on.flushing({ max: 1, stream } as unknown as PoolConfig)
+    await pool.query('select 1')
+    expect(stream.remotePort).toBe(on.server.port)
+    expect(pool.$flusher.stats()).toMatchObject({ connections: 1, peers: [`${on.server.host}:${on.server.port}`] })
   })
 
   test('a query that outlives query_timeout fails as natively, and its connection goes', async () => {

@@ -100,6 +100,20 @@ describe('the driver', () => {
     expect(await on.server.backends()).toEqual([])
   })
 
+  test('has closed every socket when it says that it has closed', async () => {
+    const { driver, pool } = driven({ max: 3 })
+    await driver.warm(pool, 3, never)
+    await driver.close(pool)
+    expect(driver.connections(pool)).toBe(0)
+  })
+
+  test('outlives an idle connection that is lost, though nobody listens', async () => {
+    const { driver, pool } = driven()
+    await driver.check(pool, never)
+    await on.server.killBackends()
+    await until(() => pool.totalCount === 0)
+  })
+
   test('does nothing once it is told to stop, and no harm when it is told so too late', async () => {
     const { driver, pool } = driven({ max: 3 })
     const stopped = AbortSignal.abort(new Error('too late'))
@@ -183,6 +197,13 @@ describe('suspect', () => {
     ['08006', 'lost'],
     ['ECONNRESET', 'lost'],
     ['EPIPE', 'lost'],
+    ['ETIMEDOUT', 'lost'],
+    ['EHOSTUNREACH', 'lost'],
+    ['ENETUNREACH', 'lost'],
+    // A database that was dropped, and a session that idled for too long: the server is well.
+    ['57P04', undefined],
+    ['57P05', undefined],
+    ['08', undefined],
     ['22012', undefined],
     ['57014', undefined],
   ])('takes %s for %s', (code, expected) => {

@@ -98,6 +98,16 @@ describe('a flushing pool', () => {
     expect(rows).toEqual([{ name: 'second' }])
   })
 
+  test('shows the options of the pool that serves, not of one that was refused', async () => {
+    let config: pg.PoolConfig = { application_name: 'first' }
+    const pool = withPeriodicFlush(() => on.native(config), { intervalMs: false })
+    await pool.query('select 1')
+    config = { application_name: 'second', connectionString: 'postgres://nobody@127.0.0.1:1/none' }
+    await expect(pool.$flush()).rejects.toMatchObject({ code: 'CHECK_FAILED' })
+    expect(pool.options).toMatchObject({ application_name: 'first' })
+    await pool.end()
+  })
+
   test('shows options that a client of one’s own can be made of, which is not counted', async () => {
     const url = new URL(on.server.url())
     const parts = { host: url.hostname, port: Number(url.port), user: url.username, password: url.password }
@@ -126,7 +136,7 @@ describe('end', () => {
   test('waits for what runs and what waits; then use fails in pg’s own words', async () => {
     const pool = on.flushing({ max: 1 })
     const client = await pool.connect()
-    const waiting = pool.query('select 2 as two')
+    const waiting = [2, 3].map((n) => pool.query('select $1::int as n', [n]))
     const ended = pool.end()
     expect(pool).toMatchObject({ ending: true, ended: false })
     const use = 'Cannot use a pool after calling end on the pool'
@@ -135,7 +145,7 @@ describe('end', () => {
     await expect(pool.end()).rejects.toThrow('Called end on pool more than once')
     await client.query('select 1')
     client.release()
-    expect((await waiting).rows).toEqual([{ two: 2 }])
+    expect((await Promise.all(waiting)).map(({ rows }) => rows)).toEqual([[{ n: 2 }], [{ n: 3 }]])
     await ended
     expect(pool).toMatchObject({ ended: true, totalCount: 0 })
     expect(pool.$flusher.stats().state).toBe('closed')
@@ -169,10 +179,10 @@ describe('withPeriodicFlush', () => {
     expect(() => withPeriodicFlush(() => ({ options: {}, totalCount: 0, connect() {}, end() {} }))).toThrow(
       refused('got an object'),
     )
-    // @ts-expect-error: nor what looks like one yet more
-    expect(() => withPeriodicFlush(() => ({ options: { max: 1 }, totalCount: 0, connect() {}, end() {} }))).toThrow(
-      refused('got an object'),
-    )
+    const whole = { options: { max: 1 }, totalCount: 0, connect() {}, end() {}, Client: pg.Client }
+    for (const lacking of [{ options: {} }, ...Object.keys(whole).map((member) => ({ [member]: undefined }))]) {
+      expect(() => withPeriodicFlush(() => ({ ...whole, ...lacking }) as never)).toThrow(refused('got an object'))
+    }
     // @ts-expect-error: a number is not a pool
     expect(() => withPeriodicFlush(() => 7)).toThrow(refused('got 7'))
     expect(() => withPeriodicFlush(() => on.flushing())).toThrow(refused('flushed already'))

@@ -72,10 +72,13 @@ describe('query', () => {
 
   test('an error’s stack leads back to the caller, as natively', async () => {
     const pool = on.flushing()
-    async function theCaller() {
-      await pool.query('select 1 / 0')
+    const nowhere = on.flushing({ connectionString: 'postgres://nobody@127.0.0.1:1/none' })
+    async function theCaller(work: () => Promise<unknown>) {
+      await work()
     }
-    expect(await reasonOf(theCaller())).toMatchObject({ stack: expect.stringContaining('theCaller') })
+    for (const work of [() => pool.query('select 1 / 0'), () => nowhere.connect()]) {
+      expect(await reasonOf(theCaller(work))).toMatchObject({ stack: expect.stringContaining('theCaller') })
+    }
   })
 
   test('a plain Query gives a promise of its result, as natively; one with a callback calls it', async () => {
@@ -89,6 +92,9 @@ describe('query', () => {
     expect(rows).toEqual([{ n: 8 }])
     const { result: other } = await called((callback) => pool.query(new pg.Query('select 9 as n', callback as never)))
     expect(other.rows).toEqual([{ n: 9 }])
+    const wrong = { text: 'select 1', values: 7 } as unknown as pg.QueryConfig
+    const { error } = await called((callback) => pool.query(new pg.Query(wrong, callback as never)))
+    expect(error.message).toBe('Query values must be an array')
     expect(pool.$flusher.stats().leases).toBe(0)
     await expect(pidOf(pool)).resolves.toBeTypeOf('number')
   })

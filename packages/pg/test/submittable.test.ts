@@ -56,16 +56,36 @@ describe('a cursor', () => {
     ['a stream', () => broken(new QueryStream('select 1').on('error', () => {}))],
     ['one of my own', () => broken({ handleError() {} })],
   ])('that fails as it is sent (%s) fails with that, and gives its lease back', async (_, query) => {
-    const told = (of: pg.Pool, asked: object) => new Promise((resolve) => Reflect.apply(of.query, of, [asked, resolve]))
+    const told = async (of: pg.Pool, asked: object) => {
+      const calls: unknown[] = []
+      await new Promise<void>((resolve) => {
+        const callback = (error: Error) => resolve(void calls.push(error))
+        Reflect.apply(of.query, of, [asked, callback])
+      })
+      await new Promise((resolve) => setImmediate(resolve))
+      return calls
+    }
     const pool = on.flushing({ max: 1 })
     // Natively the first of them, on a fresh connection, ends the process.
     for (const connections of [0, 1]) {
       expect(pool.idleCount).toBe(connections)
-      expect(await told(pool, query())).toEqual(new TypeError('broken'))
+      expect(await told(pool, query())).toEqual([new TypeError('broken')])
       expect(pool.$flusher.stats().leases).toBe(0)
       await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
     }
     expect(await reasonOf(pool.query(broken(new Cursor('select 1'))).read(1))).toEqual(new TypeError('broken'))
+  })
+
+  test('that outlives query_timeout fails, and its connection goes, once', async () => {
+    const pool = on.flushing({ max: 1, query_timeout: 50 })
+    const removed = new Promise((resolve) => pool.on('remove', resolve))
+    const cursor = pool.query(new Cursor('select pg_sleep(60)'))
+    // pg tells it when it is late, and again when its connection has ended.
+    expect(await reasonOf(cursor.read(1))).toMatchObject({ message: 'Query read timeout' })
+    await removed
+    expect(pool.$flusher.stats().leases).toBe(0)
+    await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
+    await on.server.killBackends()
   })
 
   test('that is closed before its turn gives no rows, and takes no connection', async () => {
@@ -88,9 +108,36 @@ describe('a cursor', () => {
   test('on a pool that was ended fails in pg’s own words', async () => {
     const pool = on.flushing()
     await pool.end()
-    expect(await reasonOf(pool.query(new Cursor('select 1')).read(1))).toMatchObject({
-      message: 'Cannot use a pool after calling end on the pool',
-    })
+    const cursor = pool.query(new Cursor('select 1'))
+    const ended = { message: 'Cannot use a pool after calling end on the pool' }
+    expect(await reasonOf(cursor.read(1))).toMatchObject(ended)
+    await cursor.close()
+    expect(await reasonOf(cursor.read(1))).toMatchObject(ended)
+  })
+})
+
+describe('a connection that is lost after the last row, before the server has said so,', () => {
+  /** From the next use of the pool on. */
+  const loseThem = (pool: pg.Pool) =>
+    pool.on('acquire', ({ connection }) => connection.once('commandComplete', () => connection.stream.destroy()))
+
+  test('is told to whoever reads from a cursor, on the pool or on a client', async () => {
+    const pool = on.flushing()
+    loseThem(pool)
+    const lost = { message: 'Connection terminated unexpectedly' }
+    expect(await reasonOf(pool.query(new Cursor('select 1')).read(9))).toMatchObject(lost)
+    const client = await pool.connect()
+    expect(await reasonOf(client.query(new Cursor('select 1')).read(9))).toMatchObject(lost)
+    client.release()
+    expect(pool.$flusher.stats().leases).toBe(0)
+  })
+
+  test('is told to whoever reads from a stream', async () => {
+    const pool = on.flushing()
+    loseThem(pool)
+    const stream = pool.query(new QueryStream('select 1'))
+    expect(await reasonOf(stream.toArray())).toMatchObject({ message: 'Connection terminated unexpectedly' })
+    expect(pool.$flusher.stats().leases).toBe(0)
   })
 })
 
@@ -105,7 +152,10 @@ describe('a stream', () => {
         objectMode: true,
         async write({ n }, _, done) {
           seen.push(n)
-          if (n === 50) expect((await pool.$flush(swapped)).drained).toBe(false)
+          if (n === 50) {
+            const report = await pool.$flush({ deadlineMs: 0, onDeadline: 'keep' })
+            expect(report).toMatchObject({ drained: false, stragglers: [{ kind: 'stream' }] })
+          }
           done()
         },
       }),
