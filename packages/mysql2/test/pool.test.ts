@@ -250,6 +250,21 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
     expect(pool.config).toBe(config)
   })
 
+  test('takes a limit that is written into its settings, for every pool from then on, and nothing else from them', async () => {
+    const pool = on.promise({ connectionLimit: 2 })
+    const { config } = pool.pool
+    await sideOf(pool)
+    config.connectionLimit = 3
+    await pool.$flush()
+    expect(pool.$flusher.stats()).toMatchObject({ limit: 3, leases: 0 })
+    config.waitForConnections = false
+    const held = await Promise.all([1, 2, 3].map(() => pool.getConnection()))
+    await expect(pool.getConnection()).rejects.toThrow('No connections available.')
+    for (const connection of held) connection.release()
+    await pool.$flush()
+    expect(await sideOf(pool)).toBe('blue')
+  })
+
   test('formats and escapes', () => {
     for (const pool of [on.promise(), on.callback()]) {
       expect(pool.format('select ??, ?', ['a', "b'"])).toBe("select `a`, 'b\\''")
@@ -302,6 +317,8 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
     )
     const closed = on.promise()
     await closed.$flusher.close()
+    // It is closed, so this ends nothing.
+    await closed[Symbol.asyncDispose]()
     await expect(closed.query('select 1')).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
