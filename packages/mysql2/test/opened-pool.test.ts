@@ -133,7 +133,8 @@ describe.runIf(mariadbInstalled)('one pool that is opened', () => {
       () => pool.sockets.size,
       (size) => size === 1,
     )
-    await pool.shrink(1)
+    // It would wait for the end of one that has ended.
+    await pool.shrink(2)
     expect(pool.sockets.size).toBe(0)
   })
 
@@ -141,15 +142,12 @@ describe.runIf(mariadbInstalled)('one pool that is opened', () => {
     const pool = open({
       stream: () => new Socket({ allowHalfOpen: true }).connect(on.pair.port, on.pair.blue.host),
     })
-    const { told, settled } = lend(pool)
-    await settled
+    const connection = await lend(pool).settled
+    const ended = new Promise((resolve) => connection?.once('end', resolve))
+    connection?.release()
     await on.pair.blue.killBackends()
-    await eventually(
-      () => told.length,
-      (count) => count === 2,
-    )
-    expect(told[1]).toMatchObject({ code: 'PROTOCOL_CONNECTION_LOST' })
-    // Its socket is half open for good, and nothing waits for it.
+    await ended
+    // Its socket is half open for good, and nothing is said to it.
     await pool.retire()
     expect(pool.sockets.size).toBe(1)
   })
