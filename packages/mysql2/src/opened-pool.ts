@@ -17,7 +17,7 @@ export interface Borrower {
 
 /** How one connection stands. */
 interface Standing {
-  state: 'idle' | 'busy' | 'lost'
+  state: 'idle' | 'busy' | 'ending'
   /** Who has borrowed it. */
   borrower: Borrower | undefined
 }
@@ -61,8 +61,8 @@ export class OpenedPool {
   lend(borrower: Borrower): void {
     const settle: Connected = (error, connection) => {
       const standing = connection && this.#connections.get(connection)
-      if (standing?.state === 'busy') standing.borrower = borrower
-      else borrower.over()
+      if (standing === undefined) borrower.over()
+      else standing.borrower = borrower
       if (connection === undefined) this.#failed(error)
       borrower.settle(error, connection)
     }
@@ -124,7 +124,7 @@ export class OpenedPool {
   async #end(connection: Connection): Promise<void> {
     const standing = this.#connections.get(connection)
     if (standing !== undefined) {
-      standing.state = 'lost'
+      standing.state = 'ending'
       // It idles, whether or not whoever had it has been told by now.
       giveBack(standing)
     }
@@ -144,7 +144,6 @@ export class OpenedPool {
     const standing: Standing = { state: 'busy', borrower: undefined }
     this.#connections.set(connection, standing)
     const lose = () => {
-      standing.state = 'lost'
       this.#connections.delete(connection)
       giveBack(standing, connectionLost())
     }

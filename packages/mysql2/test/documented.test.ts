@@ -213,6 +213,16 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     first.destroy()
     expect(await Promise.all(waiting)).toEqual(['no tunnel', 'no tunnel'])
     await expect(pool.query('select 1')).rejects.toThrow('no tunnel')
+    const told = vi.fn()
+    const later = new Promise<void>((resolve) =>
+      pool.pool.getConnection((error) => {
+        told(error?.message)
+        resolve()
+      }),
+    )
+    expect(told).not.toHaveBeenCalled()
+    await later
+    expect(told).toHaveBeenCalledExactlyOnceWith('no tunnel')
     expect(pool.$flusher.stats()).toMatchObject({ leases: 0, waiting: 0 })
     await expect(pool.$flush()).rejects.toMatchObject({ code: 'CHECK_FAILED' })
     tunnel = true

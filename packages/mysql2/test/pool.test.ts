@@ -242,12 +242,37 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
     const pool = on.callback()
     const config = pool.config as unknown as { connectionConfig: { database: string; queryFormat?: unknown } }
     expect(config.connectionConfig.database).toBe('app')
+    const { config: native } = callback.createPool({}) as unknown as NativePool
+    for (const [shown, own] of [
+      [config, native],
+      [config.connectionConfig, native.connectionConfig],
+    ] as const) {
+      expect(Object.getPrototypeOf(shown)).toBe(Object.getPrototypeOf(own))
+    }
     config.connectionConfig.queryFormat = (sql: string) => sql.replace('%', '42')
     for (let n = 0; n < 2; n++) {
       expect(await value(pool.promise(), 'select %')).toBe(42)
       await pool.$flush()
     }
     expect(pool.config).toBe(config)
+  })
+
+  test('takes a limit that is written into its settings, for every pool from then on, and nothing else from them', async () => {
+    const pool = on.promise({ connectionLimit: 2 })
+    const { config } = pool.pool
+    await sideOf(pool)
+    config.connectionLimit = 3
+    await pool.$flush()
+    expect(pool.$flusher.stats()).toMatchObject({ limit: 3, leases: 0 })
+    config.waitForConnections = false
+    const held = await Promise.all([1, 2, 3].map(() => pool.getConnection()))
+    await expect(pool.getConnection()).rejects.toThrow('No connections available.')
+    for (const { connection } of held as unknown as { connection: Record<string, { pool: unknown }> }[]) {
+      expect(connection['config']?.pool).toBe(connection['_pool'])
+    }
+    for (const connection of held) connection.release()
+    await pool.$flush()
+    expect(await sideOf(pool)).toBe('blue')
   })
 
   test('formats and escapes', () => {
@@ -293,6 +318,10 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
     const waiting = full.query('select 1').catch((error: Error) => error.message)
     await full.end()
     expect([await last, await waiting]).toEqual([0, 'Pool is closed.'])
+    const failing = on.promise()
+    const close = vi.spyOn(failing.$flusher, 'close').mockRejectedValueOnce(new Error('cannot be closed'))
+    await expect(failing.end()).rejects.toThrow('cannot be closed')
+    close.mockRestore()
     const other = on.callback()
     await sideOf(other.promise())
     await called((done) => other.end(done))
@@ -302,7 +331,29 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
     )
     const closed = on.promise()
     await closed.$flusher.close()
+    // It is closed, so this ends nothing.
+    await closed[Symbol.asyncDispose]()
     await expect(closed.query('select 1')).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
+  test('one that throws when it is told of the end keeps nobody else from hearing of it', async () => {
+    const pool = on.callback({ connectionLimit: 1 })
+    const held = await called<callback.PoolConnection>((done) => pool.getConnection(done as never))
+    const thrown: unknown[] = []
+    process.setUncaughtExceptionCaptureCallback((error) => thrown.push(error))
+    try {
+      pool.query('select 1', (error) => {
+        throw error
+      })
+      const waiting = pool.promise().query('select 2')
+      const ended = called((done) => pool.end(done))
+      await expect(waiting).rejects.toThrow('Pool is closed.')
+      held.release()
+      await ended
+      expect(thrown).toMatchObject([{ message: 'Pool is closed.' }])
+    } finally {
+      process.setUncaughtExceptionCaptureCallback(null)
+    }
   })
 
   test('takes only factories of new pools', async () => {
