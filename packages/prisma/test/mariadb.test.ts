@@ -190,6 +190,30 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     expect(await idOf(owner)).toBeGreaterThan(id)
   })
 
+  test.each(['read_only', 'tx_read_only'])(
+    'a server that is %s is refused where a writable one is required',
+    async (name) => {
+      const { factory, adapter } = await flushing(1, { require: 'writable' })
+      await ask(adapter, 'select 1')
+      await pair.blue.query(`set global ${name} = 1`)
+      const refused = factory.$flush().catch((error: unknown) => error)
+      await refused.then(() => pair.blue.query(`set global ${name} = 0`))
+      expect(await refused).toMatchObject({ code: 'READ_ONLY' })
+      expect(failures.splice(0)).toMatchObject([{ step: 'check' }])
+      expect(await factory.$flush()).toMatchObject({ checked: true })
+    },
+  )
+
+  test('a timed flush of one that nobody uses is left to its next use', async () => {
+    const { factory, adapter } = await flushing(1)
+    const id = await idOf(adapter)
+    await factory.$flush({ lazy: true })
+    await factory.$flush({ lazy: true })
+    expect(factory.$flusher.stats()).toMatchObject({ generation: 2 })
+    expect(await idOf(adapter)).toBeGreaterThan(id)
+    expect(factory.$flusher.stats()).toMatchObject({ generation: 3 })
+  })
+
   test('tells a name watch where it is told to connect, and where it is as soon as it knows', async () => {
     let told: Pick<Watched, 'endpoints' | 'peers'> | undefined
     const watcher: Trigger = {

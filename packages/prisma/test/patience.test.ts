@@ -43,3 +43,14 @@ test('connectionTimeoutMillis of adapter-pg bounds the wait for a connection, in
   expect(flushed.failures).toEqual(bare.failures)
   await Promise.all([bare, flushed].map(({ adapter }) => adapter.dispose()))
 })
+
+test('what fails otherwise than by waiting too long keeps its error', async () => {
+  const native = new PrismaPg({ connectionString: server.url(), connectionTimeoutMillis: 1_000 })
+  const factory = flushingAdapter(native, { intervalMs: false })
+  const adapter = await factory.connect()
+  await factory.$flusher.close()
+  const statement = { sql: 'select 1', args: [], argTypes: [] }
+  for (const use of [() => adapter.queryRaw(statement), () => adapter.startTransaction()]) {
+    await expect(use()).rejects.toMatchObject({ code: 'CLOSED' })
+  }
+})
