@@ -44,6 +44,7 @@ const takeNothing: readonly Entry[] = [
   // For the adapter alone.
   'prisma $flusher: begin',
   'prisma $flusher: end',
+  'prisma $flusher: vacate',
   'startPeriodicFlush: flush',
   'startPeriodicFlush: stop',
   'watched: endpoints',
