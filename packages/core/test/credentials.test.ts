@@ -393,6 +393,15 @@ test('of several errors, and of causes down to the tenth, each is passed on with
   expect(messages).toEqual(['19', '18', '17', '16', '15', '14', '13', '12', '11', notShown])
 })
 
+test('an error that is one of its own errors comes to an end', () => {
+  const error = new AggregateError([], 'no route to a://me:pw@b')
+  error.errors.push(error)
+  expect(withoutCredentials(error)).toMatchObject({
+    message: 'no route to a://***@b',
+    errors: [{ message: 'no route to a://***@b' }],
+  })
+})
+
 test('the place is told without what a name or a frame holds; without frames it is the one where that was found out', () => {
   const error = Object.assign(new Error('a://me:pw@b'), { name: 'c://me:pw@d' })
   error.stack = `${error}\n    at run (file:///srv/pkg@1.0.0/index.js:1:2)\n    at eval (e://me:pw@f)`
