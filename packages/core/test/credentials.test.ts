@@ -213,6 +213,7 @@ test.each([
   ['/app?password=a&b&x=1', '/app?password=***&x=1'],
   ['password=pw, user=me', 'password=***, user=me'],
   ['password=pw;', 'password=***;'],
+  ['password=pw at a://me@b', 'password=*** at a://***@b'],
   ['DB_PASSWD=pw', 'DB_PASSWD=***'],
   ['pass=pw; secret=x; access_token=y', 'pass=***; secret=***; access_token=***'],
   ['credential=a credentials=b private-key=c', 'credential=*** credentials=*** private-key=***'],
@@ -241,6 +242,7 @@ test.each([
   'see https://db/app?x=1, or ask me@corp',
   'see https://db or ask me@corp',
   'at file:///srv/node_modules/pkg@1.0.0/index.js:1:2',
+  'at file:///C:/srv/node_modules/pkg@1.0.0/index.js:1:2',
   'unexpected token "<"; the secret is out',
   'no token, no password, no pass',
   'invalid input syntax for type integer: "abc"',
@@ -389,6 +391,15 @@ test('of several errors, and of causes down to the tenth, each is passed on with
     messages.push(each.message)
   const notShown = 'something was thrown that may hold credentials: not shown'
   expect(messages).toEqual(['19', '18', '17', '16', '15', '14', '13', '12', '11', notShown])
+})
+
+test('an error that is one of its own errors comes to an end', () => {
+  const error = new AggregateError([], 'no route to a://me:pw@b')
+  error.errors.push(error)
+  expect(withoutCredentials(error)).toMatchObject({
+    message: 'no route to a://***@b',
+    errors: [{ message: 'no route to a://***@b' }],
+  })
 })
 
 test('the place is told without what a name or a frame holds; without frames it is the one where that was found out', () => {
