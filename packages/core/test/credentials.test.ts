@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { hideCredentials, messageOf, withoutCredentials } from '../src/credentials.ts'
@@ -400,6 +401,13 @@ test('an error that is one of its own errors comes to an end', () => {
     message: 'no route to a://***@b',
     errors: [{ message: 'no route to a://***@b' }],
   })
+})
+
+test.each([
+  ['of another realm', runInNewContext("new Error('no route to a://me:pw@b')")],
+  ['that is made by hand', Object.assign(Object.create(Error.prototype), { message: 'no route to a://me:pw@b' })],
+])('an error %s is told as one', (_, error) => {
+  expect(messageOf(error)).toBe('no route to a://***@b')
 })
 
 test('the place is told without what a name or a frame holds; without frames it is the one where that was found out', () => {
