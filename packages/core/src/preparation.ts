@@ -10,6 +10,8 @@ import { Opening, StepError } from './opening.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Room } from './room.ts'
 
+const BUSY = 'every connection that the limit allows is busy'
+
 /** What a preparation needs of the rotator. */
 export interface PreparationListener<Client> {
   /** Every generation that may hold connections. */
@@ -63,7 +65,7 @@ export class Preparation<Client> {
     const opening = new Opening(this.#driver, this.#options, this.#clock, this.#closing, request.hold)
     let fresh: Generation<Client> | undefined
     try {
-      let hasRoom = previous === undefined || idle || (await opening.room(this.#room, previous))
+      const hasRoom = previous === undefined || idle || (await opening.room(this.#room, previous))
       const since = this.#clock.now()
       const client = await opening.open((late) => this.#listener.arrivedLate(late))
       for (const { client: other } of this.#listener.live) {
@@ -72,9 +74,9 @@ export class Preparation<Client> {
       fresh = this.#listener.opened(client, since)
       if (this.#options.check === false) return fresh
       if (idle) {
-        // Nobody used the old client when this began; by now somebody may.
+        // Nobody used the old client when this began; by now somebody may. The next flush will ask for room first.
         if (previous?.used !== true) return fresh
-        hasRoom = await opening.room(this.#room, previous)
+        if (!(await opening.room(this.#room, previous))) throw new StepError('room', this.#noRoom(BUSY))
       }
       fresh.asked = 1
       this.#admission.claims = 0
@@ -82,7 +84,9 @@ export class Preparation<Client> {
       if (previous === undefined) return fresh
       // One that has reached nobody in all that time only counts what it wants: it takes nothing from the fresh one's server.
       const shares = !previous.isNowhere && shareServer(previous.peers, fresh.peers)
-      if (!hasRoom && shares) throw new StepError('room', this.#noRoom())
+      if (!hasRoom && shares) {
+        throw new StepError('room', this.#noRoom(`${BUSY}, and the fresh client talks to the same server`))
+      }
       // Whoever asks a server that is not the right one any more is better off connecting than waiting for a warm pool.
       const left = request.abandoned || !shareServer(previous.peers, fresh.peers)
       if (!left) await this.#room.fill(previous, fresh, opening, this.#closing)
@@ -105,10 +109,9 @@ export class Preparation<Client> {
     return new PeriodicFlushError('SAME_CLIENT', `${name}: ${what}; ${instead}`)
   }
 
-  #noRoom(): PeriodicFlushError {
+  #noRoom(why: string): PeriodicFlushError {
     const { name, checkTimeoutMs } = this.#options
     const what = `the step 'room' of a flush was not done within ${checkTimeoutMs} ms (checkTimeoutMs)`
-    const why = 'every connection that the limit allows is busy, and the fresh client talks to the same server'
     return new PeriodicFlushError('TIMEOUT', `${name}: ${what}: ${why}`)
   }
 }

@@ -375,3 +375,25 @@ test('a name that moves away and back: the check alone comes on top of the strag
   second.release()
   ;(await third).release()
 })
+
+test('a fresh client that was not to be checked until somebody used the old one does not come on top of the limit', async () => {
+  const { flusher, driver, clock, transcript } = setUp({ checkTimeoutMs: 100, deadlineMs: 0, onDeadline: 'keep' })
+  driver.max = 1
+  const first = occupy(await flusher.acquire(holder()), 1)
+  await flusher.flush({ wait: 'swapped' })
+  await clock.advance(0)
+  let opened = () => {}
+  driver.onOpen = () => new Promise<void>((resolve) => (opened = resolve))
+  const flushed = flusher.flush({ lazy: true, wait: 'swapped' })
+  await settled()
+  const second = occupy(await flusher.acquire(holder()), 1)
+  opened()
+  await settled()
+  const refused = expect(flushed).rejects.toMatchObject({ code: 'TIMEOUT', message: expect.stringContaining("'room'") })
+  await clock.advance(100)
+  await refused
+  expect(transcript).toContain('open 3')
+  expect(transcript).not.toContain('check 3')
+  expect(flusher.stats()).toMatchObject({ generation: 2, leases: 1 })
+  for (const lease of [first, second]) lease.release()
+})
