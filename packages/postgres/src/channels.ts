@@ -2,6 +2,8 @@
 export interface Listener {
   readonly fn: (payload: string) => void
   readonly onlisten: (() => void) | undefined
+  /** The call has not been answered yet: nothing can have been lost, and its own answer is its first `onlisten`. */
+  waits: boolean
 }
 
 /** Who listens to which channel, whichever connection does so for them. */
@@ -10,6 +12,11 @@ export class Channels {
 
   get names(): readonly string[] {
     return [...this.#listeners.keys()]
+  }
+
+  /** Those that somebody has been told to be listened to. */
+  get answered(): readonly string[] {
+    return this.names.filter((channel) => [...this.#now(channel)].some(({ waits }) => !waits))
   }
 
   add(channel: string, listener: Listener): void {
@@ -30,7 +37,7 @@ export class Channels {
 
   /** Calls every `onlisten`: it listens anew, and something may have been lost. */
   relistened(channel: string): void {
-    for (const listener of this.#now(channel)) calm(() => listener.onlisten?.())
+    for (const { waits, onlisten } of this.#now(channel)) if (!waits) calm(() => onlisten?.())
   }
 
   /** Those who listen before anybody is told: one that begins to while it is told would be told the same, again and again. */

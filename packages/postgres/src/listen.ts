@@ -39,7 +39,7 @@ export class Listeners implements Hearer {
 
   /** Resolves once the server listens; the first call opens the connection. Rejects as natively, or with CLOSED. */
   async listen(channel: string, fn: (payload: string) => void, onlisten?: () => void): Promise<ListenHandle> {
-    const listener = { fn, onlisten }
+    const listener = { fn, onlisten, waits: true }
     this.#channels.add(channel, listener)
     if (this.#serving === undefined) await this.#start()
     try {
@@ -48,6 +48,8 @@ export class Listeners implements Hearer {
       // Where the connection failed, postgres.js tries again by itself; where the call was refused, nothing else would.
       if (isRefusal(error) && this.#channels.remove(channel, listener)) this.#forget(channel)
       throw error
+    } finally {
+      listener.waits = false
     }
     onlisten?.()
     const serving = () => this.#serving
@@ -223,7 +225,7 @@ export class Listeners implements Hearer {
   }
 
   #tellGap(): void {
-    const channels = this.#channels.names
+    const channels = this.#channels.answered
     if (channels.length > 0) this.#flusher.tell('listen-gap', { name: this.#flusher.name, channels })
   }
 }
