@@ -207,7 +207,7 @@ export class Listeners implements Hearer {
     const fence = new Fence(old, fresh)
     this.#fence = fence
     const lost = old.lost().then(() => Promise.reject(new Error('the old connection is lost')))
-    const passed = fence.send().then(() => fence.passed)
+    const passed = old.fenceable.then(() => fence.send()).then(() => fence.passed)
     const failure = await this.#failureOf('the hand-over of listeners', Promise.race([passed, lost]))
     lost.catch(noop)
     passed.catch(noop)

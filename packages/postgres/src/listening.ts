@@ -35,6 +35,8 @@ export class Listening {
   readonly fence: string
   /** Resolves once it listens to the fence and to all channels that it was made with. */
   readonly ready: Promise<unknown>
+  /** Resolves once it listens to the fence: before that one that is sent passes it by. */
+  readonly fenceable: Promise<unknown>
   /** The backend that listens. */
   state: object | undefined
   readonly #lease: Lease<Client>
@@ -57,7 +59,7 @@ export class Listening {
     this.#hearer = hearer
     const opened = openedOf(this.client)
     this.#listen = this.client.listen
-    const fenced = this.listen(fence)
+    this.fenceable = this.listen(fence)
     // Made within the call; it connects later.
     const { sql } = this.#listen
     if (sql === undefined) throw new TypeError('Unknown version of postgres.js: it does not show its listening client')
@@ -65,7 +67,7 @@ export class Listening {
     sql.options.socket = opened.sockets.own
     this.#sockets = new Sockets(sql)
     opened.listening = this.#sockets
-    this.ready = Promise.all([fenced, ...[...channels].map((channel) => this.listen(channel))])
+    this.ready = Promise.all([this.fenceable, ...[...channels].map((channel) => this.listen(channel))])
     this.ready.catch(noop)
   }
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import type { FlusherEvents, Options } from '@periodic-flush/core'
 import { type Gate, gate, type PostgresServer, startPostgres, startPostgresStandby } from '@periodic-flush/testing'
 import postgres, { type Sql } from 'postgres'
@@ -241,4 +243,53 @@ test('where the old connection is lost and the fresh server refuses to listen, t
   await eventually(() => expect(heard).toEqual(['hello']))
   expect(gaps).toEqual([{ name: 'postgres', channels: ['news'] }])
   await sql.$flusher.close()
+})
+
+test('a swap that comes before the first connection listens waits for that: no fence passes it by', async () => {
+  const slow: Socket[] = []
+  let opened = 0
+  const socket = (paused: boolean) => async () => {
+    const made = connect({ host: server.host, port: server.port })
+    if (paused) slow.push(made.pause())
+    await once(made, 'connect')
+    return made
+  }
+  const factory = (): Sql => {
+    opened += 1
+    // Its types do not tell of it.
+    const own = { socket: socket(opened === 1) } as object
+    return postgres(server.url(), { max: 1, onnotice: () => {}, ...own })
+  }
+  const sql = withPeriodicFlush(factory, { intervalMs: false, check: false, checkTimeoutMs: 600_000 })
+  made.push(sql)
+  const gaps: unknown[] = []
+  sql.$flusher.on('listen-gap', (gap) => gaps.push(gap))
+  const heard: string[] = []
+  const onlisten = vi.fn()
+  const listened = sql.listen('news', (payload) => heard.push(payload), onlisten)
+  await eventually(() => expect(slow).toHaveLength(1))
+  await sql.$flush(swapped)
+  await eventually(async () => expect(await listening()).toHaveLength(1))
+  for (const each of slow) each.resume()
+  await listened
+  await eventually(() => expect(sql.$flusher.stats()).toMatchObject({ leases: 1, retiring: [] }))
+  await notify('news', 'hello')
+  await eventually(() => expect(heard).toEqual(['hello']))
+  expect(gaps).toEqual([])
+  expect(onlisten).toHaveBeenCalledTimes(1)
+})
+
+test('a swap in the very step of a listen calls its onlisten once, and tells of no gap', async () => {
+  const { sql, gaps } = flushing()
+  await sql`select 1`
+  const onlisten = vi.fn()
+  for (let round = 0; round < 20; round += 1) {
+    const flushed = sql.$flush(swapped)
+    const listened = after(round, () => sql.listen('news', () => {}, onlisten))
+    await flushed
+    const { unlisten } = await listened
+    expect(onlisten, `${round} steps after the flush was asked for`).toHaveBeenCalledTimes(round + 1)
+    await unlisten()
+  }
+  expect(gaps).toEqual([])
 })
