@@ -35,8 +35,9 @@ export class Listening {
   readonly fence: string
   /** Resolves once it listens to the fence and to all channels that it was made with. */
   readonly ready: Promise<unknown>
-  /** Resolves once it listens to the fence: before that one that is sent passes it by. */
-  readonly fenceable: Promise<unknown>
+  /** Resolves once it listens to the fence, also where that takes more than one try: before that one passes it by. */
+  readonly fenceable: Promise<void>
+  #listensToFence: () => void = noop
   /** The backend that listens. */
   state: object | undefined
   readonly #lease: Lease<Client>
@@ -59,7 +60,10 @@ export class Listening {
     this.#hearer = hearer
     const opened = openedOf(this.client)
     this.#listen = this.client.listen
-    this.fenceable = this.listen(fence)
+    this.fenceable = new Promise((resolve) => {
+      this.#listensToFence = resolve
+    })
+    const fenced = this.listen(fence)
     // Made within the call; it connects later.
     const { sql } = this.#listen
     if (sql === undefined) throw new TypeError('Unknown version of postgres.js: it does not show its listening client')
@@ -67,7 +71,7 @@ export class Listening {
     sql.options.socket = opened.sockets.own
     this.#sockets = new Sockets(sql)
     opened.listening = this.#sockets
-    this.ready = Promise.all([this.fenceable, ...[...channels].map((channel) => this.listen(channel))])
+    this.ready = Promise.all([fenced, ...[...channels].map((channel) => this.listen(channel))])
     this.ready.catch(noop)
   }
 
@@ -98,6 +102,7 @@ export class Listening {
       if (this.#channels.get(channel) === asked) this.#notified(channel, payload)
     }
     const onlisten = (): void => {
+      if (channel === this.fence) this.#listensToFence()
       if (asked.again && this.#channels.get(channel) === asked) this.#hearer.relistened(this, channel)
       asked.again = true
     }
