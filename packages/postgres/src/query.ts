@@ -39,7 +39,8 @@ export class Run implements Holder {
   #lease: Lease<Client> | undefined
   #waiting: AbortController | undefined
   #stream: Stream | undefined
-  readonly #misled = new Misled()
+  /** Seldom there is any: this is on the way of every query. */
+  #misled: Misled | undefined
   readonly #cursor: Cursor | undefined
 
   constructor(flusher: Flusher<Client>, query: Routed) {
@@ -153,6 +154,7 @@ export class Run implements Holder {
     const { client } = this.#lease
     this.#flusher.failed(client, error)
     this.#release()
+    this.#misled ??= new Misled()
     if (this.#misled.by(error, this.#sent, client)) this.start()
     else this.#fail(error)
   }
