@@ -39,7 +39,7 @@ export class Run implements Holder {
   #lease: Lease<Client> | undefined
   #waiting: AbortController | undefined
   #stream: Stream | undefined
-  /** Seldom there is any: this is on the way of every query. */
+  /** Made when it is needed: this is on the way of every query. */
   #misled: Misled | undefined
   readonly #cursor: Cursor | undefined
 

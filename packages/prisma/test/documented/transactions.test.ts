@@ -17,6 +17,27 @@ function signal(): { given: Promise<void>; give: () => void } {
   return { given, give }
 }
 
+/** Transactions on all connections of a client; resolves once they have begun, with what ends them. */
+async function allHeld(prisma: Client): Promise<() => Promise<unknown>> {
+  const held = signal()
+  const holding = Array.from({ length: 3 }, () => {
+    const begun = signal()
+    const over = prisma.$transaction(
+      async () => {
+        begun.give()
+        await held.given
+      },
+      { timeout: 60_000, maxWait: 60_000 },
+    )
+    return { begun: begun.given, over }
+  })
+  await Promise.all(holding.map(({ begun }) => begun))
+  return () => {
+    held.give()
+    return Promise.all(holding.map(({ over }) => over))
+  }
+}
+
 const works: Record<string, Work> = {
   'an array of operations that were written before a flush': async (prisma, flush) => {
     const written = [rename(prisma, 1, 'A'), rename(prisma, 2, 'B'), prisma.user.count()] as const
@@ -33,29 +54,16 @@ const works: Record<string, Work> = {
     await flush()
     return prisma.$transaction([
       prisma.$queryRaw`select 1 as n`,
-      prisma.$executeRaw`create temporary table scratch (n int)`,
+      prisma.$executeRaw`create temporary table if not exists scratch (n int)`,
     ])
   },
   'an array with an isolation level': (prisma) =>
     prisma.$transaction([prisma.user.count(), rename(prisma, 1, 'A')], { isolationLevel: 'Serializable' }),
   'an array with `maxWait` and `timeout` waits for its connection': async (prisma, flush) => {
-    const held = signal()
-    const holding = Array.from({ length: 3 }, () => {
-      const begun = signal()
-      const over = prisma.$transaction(
-        async () => {
-          begun.give()
-          await held.given
-        },
-        { timeout: 60_000, maxWait: 60_000 },
-      )
-      return { begun: begun.given, over }
-    })
-    await Promise.all(holding.map(({ begun }) => begun))
+    const release = await allHeld(prisma)
     const waiting = outcome(() => prisma.$transaction([rename(prisma, 1, 'A')], { maxWait: 60_000, timeout: 60_000 }))
     const flushed = flush()
-    held.give()
-    await Promise.all(holding.map(({ over }) => over))
+    await release()
     await flushed
     return [await waiting, await names(prisma)]
   },
@@ -131,23 +139,10 @@ const works: Record<string, Work> = {
     return tx.user.count()
   },
   'P2028 after `maxWait`, and whoever waited longer gets its turn': async (prisma) => {
-    const held = signal()
-    const holding = Array.from({ length: 3 }, () => {
-      const begun = signal()
-      const over = prisma.$transaction(
-        async () => {
-          begun.give()
-          await held.given
-        },
-        { timeout: 60_000, maxWait: 60_000 },
-      )
-      return { begun: begun.given, over }
-    })
-    await Promise.all(holding.map(({ begun }) => begun))
+    const release = await allHeld(prisma)
     const impatient = await outcome(() => prisma.$transaction(names, { maxWait: 100 }))
     const patient = prisma.$transaction(names, { maxWait: 60_000 })
-    held.give()
-    await Promise.all(holding.map(({ over }) => over))
+    await release()
     return [impatient, await patient]
   },
   'P2034 of one of two that lock each other out': async (prisma, flush) => {
