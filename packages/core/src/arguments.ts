@@ -35,6 +35,9 @@ const isHolder = ({ kind: given, cut }: Partial<Holder>): boolean =>
 
 const caller = withMethods('a caller, { start, fail }', 'start', 'fail')
 
+const isCaller = ({ start, fail }: Partial<Caller<never>>): boolean =>
+  typeof start === 'function' && typeof fail === 'function'
+
 const acquireRules: Readonly<Record<keyof AcquireOptions, Rule>> = {
   signal: withMethods('an AbortSignal', 'throwIfAborted', 'addEventListener'),
   timeoutMs: milliseconds(0),
@@ -84,8 +87,17 @@ export function verifyHolder(holder: Holder): void {
   )
 }
 
-/** @throws TypeError for what is no caller. */
+/**
+ * On the way of every query that waits, as `verifyHolder` is.
+ *
+ * @throws TypeError for what is no caller.
+ */
 export function verifyCaller(given: Caller<never>): void {
+  try {
+    if (isCaller(given)) return
+  } catch {
+    // Not even its members can be read.
+  }
   verifyValue('caller', given, caller)
 }
 

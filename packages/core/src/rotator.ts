@@ -122,9 +122,10 @@ export class Rotator<Client> {
     if ((this.#waiters.size > 0 || this.#hold.active) && !aside) return undefined
     const generation = this.#current ?? this.#openFirst()
     if (generation === undefined) return undefined
+    // Before the time, which costs as much as all the rest, and of which whoever has to wait asks in any case.
+    if (!aside && !this.#admission.admits(generation)) return undefined
     const now = this.#clock.now()
-    if (this.#due.has(generation, now)) return undefined
-    return aside || this.#admission.admits(generation) ? generation.lease(holder, now) : undefined
+    return this.#due.has(generation, now) ? undefined : generation.lease(holder, now)
   }
 
   /** Starts `caller` with a lease: at once if one can be had, else in turn, first in first out; or fails it. */
