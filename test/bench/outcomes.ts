@@ -17,7 +17,8 @@ export class Outcomes {
   readonly #lastAnswer = new Map<string, number>()
   readonly #firstAnswer = new Map<string, number>()
   #asked = 0
-  #foundOut = 0
+  /** Undefined until it is counted for the first time. */
+  #foundOut: number | undefined
   #handedOut: { readonly before: number; until: number } | undefined
   #strickenAt: number | undefined
   #idle: (() => void) | undefined
@@ -64,19 +65,20 @@ export class Outcomes {
 
   /**
    * How many statements the old server had been sent: those that it had refused or not answered when the flush began or
-   * at its swap, or those that were in flight when their connections broke, whichever are more.
+   * at its swap (where the client came over by itself before that, when it had), or those that were in flight when their
+   * connections broke, whichever are more.
    *
    * A client that pipelines hands a statement to a connection at once, and writes it with the next turn of the loop: of
    * such a one, all count that were asked before the last connection broke and not answered before the first did.
    */
   get onWire(): number {
     const { before = 0, until = 0 } = this.#handedOut ?? {}
-    return Math.max(this.#foundOut, this.#wire.lost(this.#old), until - before)
+    return Math.max(this.#foundOut ?? 0, this.#wire.lost(this.#old), until - before)
   }
 
   #count(): void {
     const sent = this.#pipelines ? this.failed + this.pending : this.#wire.doomed(this.#old)
-    this.#foundOut = Math.max(this.#foundOut, sent)
+    this.#foundOut = Math.max(this.#foundOut ?? 0, sent)
   }
 
   get #moved(): boolean {
@@ -118,7 +120,9 @@ export class Outcomes {
     const now = performance.now()
     this.#latencies.push(now - dueAt)
     this.#lastAnswer.set(server, now)
-    if (!this.#firstAnswer.has(server)) this.#firstAnswer.set(server, now)
+    if (this.#firstAnswer.has(server)) return
+    if (server !== this.#old && this.#foundOut === undefined) this.#count()
+    this.#firstAnswer.set(server, now)
   }
 
   #failed(): void {

@@ -95,6 +95,8 @@ const counts = { postgres: PostgresCount, mariadb: MysqlCount } satisfies Record
 export class Wire implements Disposable {
   readonly #live = new Map<Socket, { readonly address: string; readonly count: Count }>()
   readonly #lost = new Map<string, number>()
+  /** What was answered with an error on connections that are gone: pg-pool closes each one on which a statement failed. */
+  readonly #refused = new Map<string, number>()
   readonly #connect = Socket.prototype.connect
   /** Is called with the address of the server whenever a connection has broken or was dropped. */
   onLoss: ((address: string) => void) | undefined
@@ -114,7 +116,7 @@ export class Wire implements Disposable {
   /** How many statements that server has not answered yet, or has answered with an error. */
   doomed(address: string): number {
     const there = [...this.#live.values()].filter((it) => it.address === address)
-    return there.reduce((sum, { count }) => sum + count.inFlight + count.refused, 0)
+    return there.reduce((sum, { count }) => sum + count.inFlight + count.refused, this.#refused.get(address) ?? 0)
   }
 
   /** How many statements were in flight on connections to that server when those broke or were dropped. */
@@ -144,8 +146,10 @@ export class Wire implements Disposable {
   #closed(socket: Socket): void {
     const closed = this.#live.get(socket)
     if (closed === undefined) return
+    const { address, count } = closed
     this.#live.delete(socket)
-    this.#lost.set(closed.address, this.lost(closed.address) + closed.count.inFlight)
-    this.onLoss?.(closed.address)
+    this.#lost.set(address, this.lost(address) + count.inFlight)
+    this.#refused.set(address, (this.#refused.get(address) ?? 0) + count.refused)
+    this.onLoss?.(address)
   }
 }
