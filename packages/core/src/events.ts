@@ -1,4 +1,5 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel'
+import { isPromise } from 'node:util/types'
 import { withoutCredentials } from './credentials.ts'
 import type { PeriodicFlushError } from './errors.ts'
 import type { FlushReport } from './flush-report.ts'
@@ -93,7 +94,7 @@ export class Events {
     for (const listener of this.#listeners.get(event) ?? []) {
       try {
         const done: unknown = (listener as Listener<Event>)(told)
-        if (done instanceof Promise) done.catch(warn)
+        if (isPromise(done)) done.catch(warn)
       } catch (error) {
         warn(error)
       }

@@ -1,3 +1,4 @@
+import { isPromise } from 'node:util/types'
 import type { Clock } from './clock.ts'
 import { type Deferred, deferred } from './deferred.ts'
 import type { Driver } from './driver.ts'
@@ -53,7 +54,7 @@ export class FirstOpening<Client> {
   begin(): Client | undefined {
     const since = this.#clock.now()
     const opened = this.#driver.open(this.#closing)
-    if (!(opened instanceof Promise)) return opened
+    if (!isPromise(opened)) return opened
     this.#pending = deferred()
     opened.then(
       (client) => {

@@ -1,3 +1,4 @@
+import { isPromise } from 'node:util/types'
 import { obeys, PeriodicFlushError, shown } from '@periodic-flush/core'
 
 /** What a driver's `withPeriodicFlush` takes, as its errors say it. */
@@ -69,9 +70,6 @@ function told(value: unknown): string {
 }
 
 // Whoever asks something of a value here does it by a rule: one that cannot even be looked at is none of all this.
-
-const isPromise = (value: unknown): value is Promise<unknown> =>
-  obeys(value, { expected: 'a promise', kind: (given) => given instanceof Promise })
 
 /** Both versions of Drizzle keep what they were given there; what `withReplicas` returns has it too. */
 const isDatabase = (value: unknown): value is { readonly $client: unknown } => has(value, '$client')

@@ -1,3 +1,4 @@
+import { isPromise } from 'node:util/types'
 import type { Options } from '@periodic-flush/core'
 import { type AnyPool, type FlushingPool, withPeriodicFlush as wrap } from '@periodic-flush/mysql2'
 import { type Call, clientFactory, verifyArguments } from './arguments.ts'
@@ -37,6 +38,6 @@ export function withPeriodicFlush<Pool extends AnyPool, Database extends object>
 ): (Database & Flushing<Pool>) | Promise<Database & Flushing<Pool>> {
   verifyArguments(call, factory, database)
   const client: FlushingPool<Pool> | Promise<FlushingPool<Pool>> = wrap(clientFactory(call, factory), options)
-  if (client instanceof Promise) return client.then((pool) => flushingDatabase(call, pool, database))
-  return flushingDatabase(call, client, database)
+  if (!isPromise(client)) return flushingDatabase(call, client, database)
+  return (client as Promise<FlushingPool<Pool>>).then((pool) => flushingDatabase(call, pool, database))
 }

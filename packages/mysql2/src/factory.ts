@@ -1,3 +1,4 @@
+import { isPromise } from 'node:util/types'
 import { PeriodicFlushError, shown } from '@periodic-flush/core'
 import { type AnyPool, NativeConnection, NativePool, nativeOf, noop } from './native.ts'
 
@@ -23,7 +24,7 @@ export class Factory<Pool extends AnyPool> {
   open(): Pool | Promise<Pool> {
     const pool = this.#unused ?? this.#make()
     this.#unused = undefined
-    return pool instanceof Promise ? pool.then((made) => this.#prepared(made)) : this.#prepared(pool)
+    return isPromise(pool) ? pool.then((made) => this.#prepared(made)) : this.#prepared(pool)
   }
 
   /** Ends the first pool, if nobody has used it: its timer would keep the process alive. */

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { isPromise } from 'node:util/types'
 import {
   createFlusher,
   type Flusher,
@@ -49,9 +50,7 @@ export function withPeriodicFlush<Pool extends AnyPool>(
   verifyFactory(factory, making)
   verifyOptions(options)
   const first = factory()
-  return first instanceof Promise
-    ? first.then((pool) => flushing(factory, pool, options))
-    : flushing(factory, first, options)
+  return isPromise(first) ? first.then((pool) => flushing(factory, pool, options)) : flushing(factory, first, options)
 }
 
 const making: Making = {

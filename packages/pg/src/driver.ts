@@ -1,3 +1,4 @@
+import { isPromise } from 'node:util/types'
 import type { Driver } from '@periodic-flush/core'
 import type { Pool } from 'pg'
 import { OwnedPool } from './owned-pool.ts'
@@ -42,7 +43,7 @@ export function pgDriver(
     name: 'pg',
     open() {
       const made = factory()
-      return made instanceof Promise ? made.then(opened) : opened(made)
+      return isPromise(made) ? made.then(opened) : opened(made)
     },
     async check(pool, signal) {
       await ownedPool(pool).ask('select 1', signal)

@@ -1,3 +1,4 @@
+import { isPromise } from 'node:util/types'
 import { PeriodicFlushError, shown } from '@periodic-flush/core'
 import type { Pool } from 'pg'
 import { isOwned } from './driver.ts'
@@ -13,7 +14,7 @@ export class Factory {
     this.#make = make
     this.#unused = this.#call()
     // What failed before anybody needed it is tried again by whoever does.
-    if (this.#unused instanceof Promise) {
+    if (isPromise(this.#unused)) {
       this.#unused.catch(() => {
         this.#unused = undefined
       })
@@ -22,7 +23,7 @@ export class Factory {
 
   /** The first pool, while it is unused; undefined with an async factory. */
   get first(): Pool | undefined {
-    return this.#unused instanceof Promise ? undefined : this.#unused
+    return isPromise(this.#unused) ? undefined : this.#unused
   }
 
   /** A new pool. */
@@ -34,7 +35,7 @@ export class Factory {
 
   #call(): Pool | Promise<Pool> {
     const made = this.#make()
-    return made instanceof Promise ? made.then(verified) : verified(made)
+    return isPromise(made) ? made.then(verified) : verified(made)
   }
 }
 

@@ -1,3 +1,4 @@
+import { isPromise } from 'node:util/types'
 import { PeriodicFlushError, shown } from '@periodic-flush/core'
 import { type Client, noop } from './client.ts'
 
@@ -9,7 +10,7 @@ import { type Client, noop } from './client.ts'
 export function newClient(client: unknown): Client {
   const unsupported = (what: string): PeriodicFlushError =>
     new PeriodicFlushError('UNSUPPORTED_CLIENT', `Expected the factory to return a postgres.js client, got ${what}`)
-  if (client instanceof Promise) {
+  if (isPromise(client)) {
     client.catch(noop)
     throw unsupported(
       "a promise; postgres.js clients are synchronous: for fresh credentials use the driver's own `password` callback",

@@ -1,3 +1,4 @@
+import { isPromise } from 'node:util/types'
 import {
   type AcquireOptions,
   type FlushOptions,
@@ -61,7 +62,7 @@ export function flushingAdapter(
   if (typeof given !== 'function') return flushable(given, rotationOf(given, options))
   verifyFunction(given)
   const first = given()
-  if (first instanceof Promise) return first.then((factory) => ofFunction(factory, given, options))
+  if (isPromise(first)) return first.then((factory) => ofFunction(factory, given, options))
   return ofFunction(first, given, options)
 }
 
