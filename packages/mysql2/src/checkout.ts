@@ -55,6 +55,8 @@ function tell(command: Command, error: unknown): void {
 /** Fails what runs on a connection, and whatever it is asked from now on. */
 function cutConnection(connection: Connection, error: PeriodicFlushError): void {
   const fail = (command: Command): Command => {
+    // That of a statement whose preparation has failed: it was told so, and mysql2 has made it do nothing.
+    if (Object.hasOwn(command, 'start')) return command
     if (command.onResult !== undefined) command.onResult(error)
     else process.nextTick(() => tell(command, error))
     return command

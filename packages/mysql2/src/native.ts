@@ -26,7 +26,10 @@ export interface Connection extends EventEmitter {
   readonly stream: Duplex
   /** Null once it has left its pool. */
   readonly _pool?: unknown
+  /** Whether the server has let it in. */
+  readonly authorized: boolean
   release(): void
+  destroy(): void
   end(callback?: () => void): void
   readonly clientEncoding?: string
   /** Gets every packet that the server sends; undefined where a command starts. */
@@ -66,10 +69,15 @@ export interface Lender {
   getConnection(callback: Connected): void
 }
 
+interface Connections {
+  toArray(): readonly Connection[]
+}
+
 /** A pool of the callback flavour without its user-facing generics. */
 export interface NativePool extends Lender, EventEmitter {
   /** Also those that are still being made, which no event tells of. */
-  readonly _allConnections: { push(connection: Connection): unknown }
+  readonly _allConnections: Connections & { push(connection: Connection): unknown }
+  readonly _freeConnections: Connections
   releaseConnection(connection: Connection): void
   query(this: Lender, sql: unknown, values?: unknown, callback?: unknown): Command
   execute(this: Lender, sql: unknown, values?: unknown, callback?: unknown): void

@@ -1,4 +1,4 @@
-import { type Connected, type Connection, type NativePool, noop } from './native.ts'
+import { type Connected, type Connection, type Lender, type NativePool, noop } from './native.ts'
 import { Sockets } from './sockets.ts'
 
 /** Hears of what happens to the connections of a pool. */
@@ -20,6 +20,8 @@ interface Standing {
   state: 'idle' | 'busy' | 'ending'
   /** Who has borrowed it. */
   borrower: Borrower | undefined
+  /** What a listener that was told of it has thrown. */
+  fault?: unknown
 }
 
 /** One pool with its sockets, and how each of its connections stands. */
@@ -27,26 +29,38 @@ export class OpenedPool {
   readonly native: NativePool
   readonly sockets: Sockets
   readonly #connections = new Map<Connection, Standing>()
+  /** The pool, except that nobody gets a connection for which a listener has thrown: they get what it has thrown. */
+  readonly #sound: Lender
+  readonly #forward: Forward
   readonly #failed: Failed
   #retiring = false
 
   constructor(native: NativePool, forward: Forward, failed: Failed) {
     this.native = native
+    this.#forward = forward
     this.#failed = failed
+    this.#sound = {
+      config: native.config,
+      getConnection: (callback) => {
+        native.getConnection((error, connection) => {
+          const fault = connection && this.#connections.get(connection)?.fault
+          if (fault !== undefined) connection?.destroy()
+          if (fault === undefined) callback(error, connection)
+          else callback(fault)
+        })
+      },
+    }
     this.sockets = new Sockets(native.config.connectionConfig)
     // Core queues. All that waits here is who comes while a connection that was given back is being reset.
     native.config.waitForConnections = true
     native.config.queueLimit = 0
     this.#watchReturns()
     this.#listenFromTheStart()
-    native.on('connection', (connection: Connection) => {
-      this.#adopt(connection)
-      forward('connection', connection)
-    })
+    native.on('connection', (connection: Connection) => this.#adopt(connection, 'busy'))
     native.on('acquire', (connection: Connection) => {
       const standing = this.#connections.get(connection)
       if (standing?.state === 'idle') standing.state = 'busy'
-      forward('acquire', connection)
+      this.#tell('acquire', connection)
     })
     native.on('release', (connection: Connection) => {
       const standing = this.#connections.get(connection)
@@ -55,19 +69,20 @@ export class OpenedPool {
       // With `resetOnRelease` it becomes idle only after core has looked.
       if (this.#retiring) this.#end(connection).catch(noop)
     })
+    this.#adoptUsed()
   }
 
   /** Lends a connection. */
   lend(borrower: Borrower): void {
     const settle: Connected = (error, connection) => {
       const standing = connection && this.#connections.get(connection)
-      if (standing === undefined) borrower.over()
+      if (standing === undefined) borrower.over(connection && connectionLost())
       else standing.borrower = borrower
       if (connection === undefined) this.#failed(error)
       borrower.settle(error, connection)
     }
     try {
-      this.native.getConnection(settle)
+      this.#sound.getConnection(settle)
     } catch (error) {
       // A `stream` of the user's own, say. It may be another's release that has made this the next one to be served.
       process.nextTick(() => settle(error))
@@ -80,7 +95,7 @@ export class OpenedPool {
       const settle = (error: unknown, rows: readonly (readonly unknown[])[]) => (error ? reject(error) : resolve(rows))
       // Only a function takes the place of the pool's own.
       const typeCast = (_: unknown, next: () => unknown) => next()
-      this.native.query({ sql, rowsAsArray: true, nestTables: false, typeCast }, settle)
+      this.native.query.call(this.#sound, { sql, rowsAsArray: true, nestTables: false, typeCast }, settle)
     })
   }
 
@@ -108,6 +123,8 @@ export class OpenedPool {
 
   /** Closes everything; resolves when the server has seen it off. */
   async close(): Promise<void> {
+    // One that is being reset has been told by the pool to go.
+    this.#retiring = false
     await new Promise<void>((resolve, reject) => {
       this.native.end((error) => (error ? reject(error) : resolve()))
     })
@@ -136,12 +153,23 @@ export class OpenedPool {
 
   #connection(): Promise<Connection> {
     return new Promise((resolve, reject) => {
-      this.native.getConnection((error, connection) => (connection === undefined ? reject(error) : resolve(connection)))
+      this.#sound.getConnection((error, connection) => (connection === undefined ? reject(error) : resolve(connection)))
     })
   }
 
-  #adopt(connection: Connection): void {
-    const standing: Standing = { state: 'busy', borrower: undefined }
+  /** A factory may have tried out what it made. */
+  #adoptUsed(): void {
+    const { _allConnections: all, _freeConnections: free } = this.native
+    const idle = new Set(free.toArray())
+    for (const connection of all.toArray()) {
+      connection.on('error', noop)
+      this.sockets.track(connection.stream)
+      if (connection.authorized) this.#adopt(connection, idle.has(connection) ? 'idle' : 'busy')
+    }
+  }
+
+  #adopt(connection: Connection, state: Standing['state']): void {
+    const standing: Standing = { state, borrower: undefined }
     this.#connections.set(connection, standing)
     const lose = () => {
       this.#connections.delete(connection)
@@ -152,6 +180,17 @@ export class OpenedPool {
     connection.on('error', lose)
     this.#watchErrors(connection)
     connection.stream.once('close', lose)
+    this.#tell('connection', connection)
+  }
+
+  /** Natively a listener that throws leaves whoever waits for the connection waiting for ever. */
+  #tell(event: 'connection' | 'acquire', connection: Connection): void {
+    try {
+      this.#forward(event, connection)
+    } catch (error) {
+      const standing = this.#connections.get(connection)
+      if (standing !== undefined) standing.fault = error
+    }
   }
 
   /** Some statements have nobody but their owner to hear of their error: all errors come in packets, or end it all. */
@@ -189,10 +228,13 @@ export class OpenedPool {
     const { native } = this
     const release = native.releaseConnection
     native.releaseConnection = (connection) => {
-      release.call(native, connection)
-      const standing = this.#connections.get(connection)
-      // One that has left the pool is lost: its own error comes later, if at all.
-      if (standing !== undefined) giveBack(standing, connection._pool === null ? connectionLost() : undefined)
+      try {
+        release.call(native, connection)
+      } finally {
+        const standing = this.#connections.get(connection)
+        // One that has left the pool is lost: its own error comes later, if at all.
+        if (standing !== undefined) giveBack(standing, connection._pool === null ? connectionLost() : undefined)
+      }
     }
   }
 }

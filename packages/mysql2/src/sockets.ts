@@ -14,7 +14,7 @@ export class Sockets {
 
   constructor(config: ConnectionConfig) {
     const own = config.stream
-    config.stream = (options) => this.#track(typeof own === 'function' ? own(options) : (own ?? dial(config)))
+    config.stream = (options) => this.track(typeof own === 'function' ? own(options) : (own ?? dial(config)))
   }
 
   get size(): number {
@@ -38,7 +38,8 @@ export class Sockets {
     while (this.#open.size > 0) await new Promise<void>((resolve) => this.#closings.push(resolve))
   }
 
-  #track(stream: Duplex): Duplex {
+  /** Knows of a socket until it is closed. */
+  track(stream: Duplex): Duplex {
     // What is no stream mysql2 itself says in its own words.
     if (!(stream instanceof EventEmitter)) return stream
     this.#open.add(stream)

@@ -321,18 +321,46 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     const end = pool.$flusher.on('cut', () => {
       connection.query('select 1').on('error', hear('asked'))
       connection.query('select 1', hear('called'))
+      connection.execute('select 1', hear('executed'))
     })
     await expect(pool.$flush(now)).resolves.toMatchObject({ cut: 3 })
     end()
     // With its connection each would be told once more that it is lost.
     expect(closed).toHaveLength(3)
     await Promise.all(closed)
-    expect(errors.sort()).toEqual(['asked CUT', 'called CUT', 'running CUT', 'waiting CUT'])
+    // Of a statement that is executed natively the callback is called twice: for its preparation, and for itself.
+    expect(errors.sort()).toEqual(['asked CUT', 'called CUT', 'executed CUT', 'running CUT', 'waiting CUT'])
     expect(lent).toHaveBeenCalledOnce()
     // What it is asked gives what it gives on any other connection.
     expect(connection.prepare('select 1', () => {})).toBeInstanceOf(EventEmitter)
     connection.release()
     await on.pair.blue.killBackends()
+  })
+
+  test('a statement hears once of a connection that is lost before it has begun', async () => {
+    const pool = on.callback()
+    const { once: listen }: NodeJS.EventEmitter = pool
+    // As if the server had ended it at that very moment.
+    const lose = ({ stream }: Connection) => {
+      stream.emit('end')
+      stream.destroy()
+    }
+    await pool.promise().query('select 1')
+    listen.call(pool, 'acquire', lose)
+    const errors: unknown[] = []
+    const stream = pool
+      .query('select 1')
+      .on('error', ({ code }) => errors.push(code))
+      .stream()
+    await expect(called((done) => stream.on('error', done))).rejects.toMatchObject({ code: 'PROTOCOL_CONNECTION_LOST' })
+    const promised = pool.promise()
+    for (const ask of [() => promised.query('select 1'), () => promised.execute('select 1')]) {
+      await promised.query('select 1')
+      listen.call(pool, 'acquire', lose)
+      await expect(ask()).rejects.toThrow()
+    }
+    expect(errors).toEqual(['PROTOCOL_CONNECTION_LOST'])
+    expect(pool.$flusher.stats().leases).toBe(0)
   })
 
   test('a statement without a callback hears once that no connection is to be had', async () => {

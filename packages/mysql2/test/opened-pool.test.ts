@@ -5,7 +5,7 @@ import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
 import { mysql2Driver } from '../src/driver.ts'
 import { type Connection, type NativePool, noop } from '../src/native.ts'
 import { type Failed, OpenedPool } from '../src/opened-pool.ts'
-import { eventually, stage } from './stage.ts'
+import { called, eventually, stage } from './stage.ts'
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 })
 
@@ -94,6 +94,36 @@ describe.runIf(mariadbInstalled)('one pool that is opened', () => {
     expect(await settled).toBeUndefined()
     expect(told).toMatchObject(['over', refused])
     expect(failed).toHaveBeenCalledExactlyOnceWith(expect.objectContaining(refused))
+  })
+
+  test('knows which of the connections that the pool has already idle, and which are in use or only being made', async () => {
+    const used = callback.createPool({ uri: on.pair.url(), connectionLimit: 3 })
+    const borrow = () => called<callback.PoolConnection>((done) => used.getConnection(done as never))
+    const [held, idle] = await Promise.all([borrow(), borrow()])
+    idle.release()
+    await used.promise().query('select 1')
+    const taken = await borrow()
+    const connecting = used.promise().query('select 1')
+    const native = used as unknown as NativePool
+    taken.release()
+    const pool = new OpenedPool(native, noop, noop)
+    made.push(pool)
+    expect(pool.sockets.size).toBe(3)
+    await pool.retire()
+    expect(pool.sockets.size).toBe(2)
+    expect(await called((done) => held.query('select 1 as a', done as never))).toEqual([{ a: 1 }])
+    await connecting
+    held.release()
+    await pool.sockets.closed()
+  })
+
+  test('hears every error of a connection that was only being made when the pool came', () => {
+    const native = callback.createPool(on.pair.url()) as unknown as NativePool
+    native.getConnection(noop)
+    made.push(new OpenedPool(native, noop, noop))
+    const [connecting] = native._allConnections.toArray()
+    // mysql2 hears the first alone; over TLS there is a second.
+    for (let n = 0; n < 2; n++) expect(connecting?.emit('error', new Error('gone'))).toBe(true)
   })
 
   test('stops to warm as soon as it is told to', async () => {
