@@ -1,5 +1,6 @@
 import { isPromise } from 'node:util/types'
 import { PeriodicFlushError, shown } from '@periodic-flush/core'
+import { FacadePool } from './facade-pool.ts'
 import { type AnyPool, NativeConnection, NativePool, nativeOf, noop } from './native.ts'
 
 /** Makes pools, and sees to it that each is one that can be flushed; the first, made already, serves before all others. */
@@ -54,8 +55,9 @@ function flavourOf(pool: object): 'callback' | 'promise' {
 
 function verified(pool: unknown): NativePool {
   if (typeof pool !== 'object' || pool === null) throw unsupported(shown(pool))
-  if ('$flusher' in pool) throw unsupported('one that is flushed already')
   const native = nativeOf(pool)
+  // Its views have no `$flusher`: `pool.promise()` of the callback flavour, `pool.pool` of the other.
+  if ('$flusher' in pool || native instanceof FacadePool) throw unsupported('one that is flushed already')
   if (native instanceof NativePool) return native
   if ('threadId' in pool) {
     end('connection' in pool ? pool.connection : pool)

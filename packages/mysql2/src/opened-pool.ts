@@ -233,7 +233,9 @@ export class OpenedPool {
       } finally {
         const standing = this.#connections.get(connection)
         // One that has left the pool is lost: its own error comes later, if at all.
-        if (standing !== undefined) giveBack(standing, connection._pool === null ? connectionLost() : undefined)
+        const lost = connection._pool === null
+        if (standing !== undefined && lost) standing.state = 'ending'
+        if (standing !== undefined) giveBack(standing, lost ? connectionLost() : undefined)
       }
     }
   }

@@ -168,6 +168,19 @@ describe.runIf(mariadbInstalled)('one pool that is opened', () => {
     expect(pool.sockets.size).toBe(0)
   })
 
+  test('says no farewell to one that mysql2 has dropped itself, having idled', async () => {
+    const pool = await warmed(2)
+    const [connection] = pool.native._freeConnections.toArray()
+    const heard = vi.fn()
+    connection?.on('error', heard)
+    connection?.destroy()
+    expect(pool.sockets.size).toBe(2)
+    await pool.shrink(1)
+    await pool.sockets.closed()
+    // It would be told that it cannot be asked any more.
+    expect(heard).not.toHaveBeenCalled()
+  })
+
   test('knows of one that is lost though the server only says farewell', async () => {
     const pool = open({
       stream: () => new Socket({ allowHalfOpen: true }).connect(on.pair.port, on.pair.blue.host),

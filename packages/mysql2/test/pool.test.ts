@@ -377,10 +377,13 @@ describe.runIf(mariadbInstalled)('a flushed pool', () => {
     }
     expect(refused(() => undefined)).toMatchObject(unsupported)
     expect(refused(() => ({}))).toMatchObject(unsupported)
-    expect(refused(() => on.promise())).toMatchObject({
-      ...unsupported,
-      message: expect.stringContaining('flushed already'),
-    })
+    const [promised, withCallbacks] = [on.promise(), on.callback()]
+    for (const flushed of [promised, promised.pool, withCallbacks, withCallbacks.promise()]) {
+      expect(refused(() => flushed)).toMatchObject({
+        ...unsupported,
+        message: expect.stringContaining('flushed already'),
+      })
+    }
     expect(() => withPeriodicFlush(() => promise.createPool({}), { intervalMs: 'x' as never })).toThrow(TypeError)
     await expect(withPeriodicFlush(async () => ({}) as never)).rejects.toMatchObject(unsupported)
     let flavour: 'promise' | 'callback' = 'promise'
