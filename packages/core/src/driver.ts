@@ -13,7 +13,8 @@ export interface Endpoint {
  * - no method is called for a client after its `close` has resolved or its `cut` has returned.
  *
  * A rejection of `open`, `check` or `writable` fails the flush and leaves the old client in service. A rejection of
- * any other method is reported in an event and otherwise ignored: those methods only tidy up.
+ * any other method is reported in an event and otherwise ignored: those methods only tidy up. `connections` and `peers`
+ * that throw are taken for not telling, and reported once per client.
  */
 export interface Driver<Client> {
   /** Label in events, errors and metrics, unless the user names the instance. */

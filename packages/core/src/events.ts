@@ -30,8 +30,18 @@ export interface FlusherEvents {
   readonly 'listen-gap': { name: string; channels: readonly string[] }
 }
 
-/** Where something failed. */
-export type FailedStep = 'room' | 'open' | 'check' | 'warm' | 'shrink' | 'retire' | 'close' | 'trigger' | 'listen'
+/** Where something failed; `tell`: the driver did not say what it was asked of a client, for example its peers. */
+export type FailedStep =
+  | 'room'
+  | 'open'
+  | 'check'
+  | 'warm'
+  | 'shrink'
+  | 'retire'
+  | 'close'
+  | 'trigger'
+  | 'listen'
+  | 'tell'
 
 /** A function that is called with what an event tells. */
 export type Listener<Event extends keyof FlusherEvents> = (payload: FlusherEvents[Event]) => void

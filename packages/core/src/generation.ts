@@ -74,6 +74,9 @@ export class Generation<Client> {
 
   readonly #driver: Driver<Client>
   readonly #released: (generation: Generation<Client>) => void
+  readonly #untold: (what: 'peers' | 'connections', error: unknown) => void
+  /** What the driver has failed to tell is told once: it is asked again and again. */
+  readonly #failing = new Set<'peers' | 'connections'>()
   #newest: GenerationLease<Client> | undefined
 
   constructor(
@@ -82,6 +85,7 @@ export class Generation<Client> {
     openedAt: number,
     driver: Driver<Client>,
     released: (generation: Generation<Client>) => void,
+    untold: (what: 'peers' | 'connections', error: unknown) => void,
   ) {
     this.number = number
     this.client = client
@@ -89,6 +93,7 @@ export class Generation<Client> {
     this.agesFrom = openedAt
     this.#driver = driver
     this.#released = released
+    this.#untold = untold
     this.limit = driver.limit?.(client) ?? Number.POSITIVE_INFINITY
   }
 
@@ -98,7 +103,7 @@ export class Generation<Client> {
   /** How many connections it holds, or is bound to hold in a moment; an upper bound where the driver does not tell. */
   get connections(): number {
     const busy = Math.min(this.limit, this.pooled)
-    const told = this.#driver.connections?.(this.client)
+    const told = this.counted
     if (told !== undefined) return Math.max(told, busy, this.asked)
     return Math.max(Math.min(this.limit, this.peak), this.asked)
   }
@@ -109,14 +114,34 @@ export class Generation<Client> {
     this.asked = Math.min(this.asked, left)
   }
 
-  /** The addresses that its sockets are connected to; empty where the driver does not tell. */
+  /** How many connections the driver counts; undefined where it does not tell. */
+  get counted(): number | undefined {
+    try {
+      return this.#driver.connections?.(this.client)
+    } catch (error) {
+      this.#mute('connections', error)
+      return undefined
+    }
+  }
+
+  /** The addresses that its sockets are connected to; undefined where the driver does not tell. */
+  get told(): readonly string[] | undefined {
+    try {
+      return this.#driver.peers?.(this.client)
+    } catch (error) {
+      this.#mute('peers', error)
+      return undefined
+    }
+  }
+
+  /** The same; empty where the driver does not tell. */
   get peers(): readonly string[] {
-    return this.#driver.peers?.(this.client) ?? []
+    return this.told ?? []
   }
 
   /** Whether its driver tells whom it is connected to, and that is nobody. */
   get isNowhere(): boolean {
-    return this.#driver.peers?.(this.client)?.length === 0
+    return this.told?.length === 0
   }
 
   lease(holder: Holder, now: number): Lease<Client> {
@@ -138,6 +163,13 @@ export class Generation<Client> {
     this.leases--
     if (holder.kind !== 'listener') this.pooled--
     this.#released(this)
+  }
+
+  /** It is asked on the way of a query, and between the steps of a flush: a driver that fails to tell must break neither. */
+  #mute(what: 'peers' | 'connections', error: unknown): void {
+    if (this.#failing.has(what)) return
+    this.#failing.add(what)
+    this.#untold(what, error)
   }
 
   /** The leases that are out, oldest first. */

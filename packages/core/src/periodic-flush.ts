@@ -28,13 +28,28 @@ export interface PeriodicFlush extends AsyncDisposable {
   readonly name: string
   /** Flushes all of them now, and reports each. */
   flush(): Promise<TargetReport[]>
-  /** Ends the timer and gives each target its own schedule back. */
+  /** Ends the timer and gives each target its own schedule back, unless another such timer has it too. */
   stop(): void
+}
+
+/** How many timers have taken the place of a flusher's own: it goes on when the last of them stops. */
+const taken = new WeakMap<Target['$flusher'], number>()
+
+function take(flusher: Target['$flusher']): void {
+  taken.set(flusher, (taken.get(flusher) ?? 0) + 1)
+  flusher.pause()
+}
+
+function giveBack(flusher: Target['$flusher']): void {
+  const left = (taken.get(flusher) ?? 0) - 1
+  taken.set(flusher, left)
+  if (left === 0) flusher.resume()
 }
 
 /**
  * Flushes many clients on one timer, staggered over the interval: with `n` targets one of them is due every
- * `intervalMs / n`. It takes their own timers' place until it is stopped, and keeps no process alive.
+ * `intervalMs / n`. It takes their own timers' place until it is stopped, or, of a target of several, until the last of
+ * them is; and keeps no process alive.
  *
  * @throws TypeError or RangeError for a wrong option; TypeError for something that is no target.
  */
@@ -68,10 +83,10 @@ export function startPeriodicFlush(
   const stop = (): void => {
     timer?.cancel()
     timer = undefined
-    for (const target of all.splice(0)) target.$flusher.resume()
+    for (const { $flusher } of all.splice(0)) giveBack($flusher)
   }
 
-  for (const target of all) target.$flusher.pause()
+  for (const { $flusher } of all) take($flusher)
   next()
   return {
     name,

@@ -232,7 +232,7 @@ export class Rotator<Client> {
       throw closedError(this.#options.name)
     }
     const checked = fresh.asked > 0
-    const warmed = this.#driver.connections?.(fresh.client) ?? fresh.asked
+    const warmed = fresh.counted ?? fresh.asked
     const moved = previous !== undefined && !shareServer(previous.peers, fresh.peers)
     const { name } = this.#options
     const served = { name, reason: request.reason, generation: fresh.number, replaced: previous?.number, moved }
@@ -339,7 +339,14 @@ export class Rotator<Client> {
   }
 
   #generation(client: Client, since: number): Generation<Client> {
-    const generation = new Generation(++this.#opened, client, since, this.#driver, (of) => this.#released(of))
+    const generation = new Generation(
+      ++this.#opened,
+      client,
+      since,
+      this.#driver,
+      (of) => this.#released(of),
+      (what, error) => this.#failed(what, 'tell', error),
+    )
     this.#live.add(generation)
     return generation
   }

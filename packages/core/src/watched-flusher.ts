@@ -31,8 +31,7 @@ export function watchedFlusher<Client>(
       return client === undefined ? [] : (driver.endpoints?.(client) ?? [])
     },
     peers() {
-      const client = rotator.current?.client
-      return client === undefined ? [] : driver.peers?.(client)
+      return rotator.current === undefined ? [] : rotator.current.told
     },
     writable,
   }

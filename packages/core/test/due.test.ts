@@ -160,5 +160,12 @@ function setUp(maxAgeMs: number | false) {
 }
 
 function opened(at: number): Generation<object> {
-  return new Generation<object>(1, {}, at, new ScriptedDriver() as never, () => {})
+  return new Generation<object>(
+    1,
+    {},
+    at,
+    new ScriptedDriver() as never,
+    () => {},
+    () => {},
+  )
 }

@@ -71,5 +71,12 @@ test('what the driver tells counts, but never less than what is out or was asked
 })
 
 function opened(driver: Driver<object>): Generation<object> {
-  return new Generation(1, {}, 0, driver, () => {})
+  return new Generation(
+    1,
+    {},
+    0,
+    driver,
+    () => {},
+    () => {},
+  )
 }

@@ -395,7 +395,7 @@ test('a client that fails to say what it was told, or is connected to, is told o
   driver.peers = bug
   await clock.advance(100)
   driver.peers = peers
-  expect(told).toEqual(['name-moved', 'name-moved'])
+  expect(told).toEqual(['name-moved', 'peers'])
 })
 
 test.each<[unknown, typeof TypeError | typeof RangeError, string]>([

@@ -72,6 +72,19 @@ test.each(['stop', Symbol.asyncDispose] as const)(
   },
 )
 
+test('a target of several timers has its own schedule back when the last of them stops, whichever that is', () => {
+  const [a, b] = [new FakeTarget('a'), new FakeTarget('b')]
+  const first = start({ targets: [a, b] }).running
+  const second = start({ targets: [a, a] }).running
+  for (let n = 0; n < 2; n++) first.stop()
+  expect(a.calls).toEqual(['pause', 'pause', 'pause'])
+  expect(b.calls).toEqual(['pause', 'resume'])
+  second.stop()
+  expect(a.calls).toEqual(['pause', 'pause', 'pause', 'resume'])
+  start({ targets: [a] }).running.stop()
+  expect(a.calls.slice(4)).toEqual(['pause', 'resume'])
+})
+
 test('one that is stopped in the midst of a turn flushes nobody any more', async () => {
   const a = new FakeTarget('a')
   const { clock, running } = start({ targets: [a] })

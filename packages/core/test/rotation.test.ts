@@ -644,3 +644,32 @@ describe('for adapters', () => {
     expect(heard).toEqual([{ name: 'fake', channels: ['news'] }])
   })
 })
+
+test('a driver that fails to count or to say whom it is connected to breaks no query and no flush, and is told of', async () => {
+  const bug = new Error('a bug of the driver')
+  const driver = new ScriptedDriver()
+  driver.connections = driver.peers = () => {
+    throw bug
+  }
+  const clock = new ManualClock()
+  const flusher = createFlusher(driver, { intervalMs: false }, { clock, random: () => 0 })
+  const told: unknown[] = []
+  flusher.on('failed', ({ reason, step, error }) => told.push([reason, step, error]))
+  const lease = await flusher.acquire(holder())
+  expect(flusher.stats()).toMatchObject({ leases: 1, connections: 1, peers: [] })
+  const flushed = flusher.flush()
+  await settled()
+  const other = await flusher.acquire(holder())
+  expect(flusher.stats()).toMatchObject({ generation: 2, leases: 1, retiring: [{ generation: 1, leases: 1 }] })
+  lease.release()
+  await expect(flushed).resolves.toMatchObject({ generation: 2, drained: true, moved: false, warmed: 1 })
+  other.release()
+  await flusher.close()
+  expect(driver.transcript).toEqual(['open 1', 'open 2', 'check 2', 'close 1', 'close 2'])
+  // Once for each client.
+  const each = [
+    ['connections', 'tell', bug],
+    ['peers', 'tell', bug],
+  ]
+  expect(told.toSorted()).toEqual([...each, ...each].toSorted())
+})

@@ -31,7 +31,7 @@ export class FacadePool<Pool> extends NativePool {
     Object.defineProperties(this, {
       // What JSON shows must not hold a password.
       config: { value: config, enumerable: false },
-      _closed: { get: () => this.#ended || flusher.closed },
+      _closed: { get: () => flusher.closed },
     })
   }
 

@@ -94,6 +94,7 @@ describe.runIf(mariadbInstalled)('a flush', () => {
     const stream = pool.query('select sleep(60), 3').stream()
     const outcomes = [
       called((done) => pool.query('select sleep(60), 1', done)),
+      called((done) => pool.query('select sleep(60), ?', [6], done)),
       promised.execute('select sleep(60), 2'),
       connection.query('select sleep(60), 4'),
       connection.query('select 5'),
@@ -106,11 +107,12 @@ describe.runIf(mariadbInstalled)('a flush', () => {
     )
     await eventually(
       () => on.pair.blue.backends(),
-      (backends) => [1, 2, 3, 4].every((n) => running(`sleep(60), ${n}`)(backends)),
+      (backends) => [1, 2, 3, 4, 6].every((n) => running(`sleep(60), ${n}`)(backends)),
     )
     const report = await pool.$flush()
-    expect(report).toMatchObject({ drained: true, cut: 5 })
+    expect(report).toMatchObject({ drained: true, cut: 6 })
     expect(report.stragglers.map(({ kind }) => kind).sort()).toEqual([
+      'query',
       'query',
       'query',
       'reserved',
@@ -339,6 +341,8 @@ describe.runIf(mariadbInstalled)('a flush', () => {
     await sideOf(pool)
     expect(watched?.endpoints()).toEqual([{ host: 'flush.periodic-flush.test', port: on.pair.port }])
     expect(watched?.peers()).toEqual([`127.0.0.1:${on.pair.port}`])
+    const suspicions: string[] = []
+    watched?.onSuspicion((suspicion) => suspicions.push(suspicion))
     const failed = (work: Promise<unknown>) => work.then(() => undefined, suspect)
     await on.pair.blue.query("create user 'plain'@'%' identified by 'plain'; grant all on app.* to 'plain'@'%'")
     const plain = on.closing(
@@ -352,6 +356,7 @@ describe.runIf(mariadbInstalled)('a flush', () => {
     const connection = await pool.getConnection()
     await connection.query('start transaction read only')
     expect(await failed(connection.query('insert into numbers values (1)'))).toBe('read-only')
+    expect(suspicions).toEqual(['read-only'])
     const killed = failed(connection.query('select sleep(60)'))
     await eventually(() => on.pair.blue.backends(), running('sleep(60)'))
     await on.pair.blue.killBackends()
