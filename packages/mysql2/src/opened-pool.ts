@@ -15,9 +15,9 @@ export interface Borrower {
   over(lost?: Error): void
 }
 
-/** How one connection stands. */
+/** How one connection stands; `returned`: given back, and not idle since, but being reset. */
 interface Standing {
-  state: 'idle' | 'busy' | 'ending'
+  state: 'idle' | 'busy' | 'returned' | 'ending'
   /** Who has borrowed it. */
   borrower: Borrower | undefined
   /** What a listener that was told of it has thrown. */
@@ -64,7 +64,7 @@ export class OpenedPool {
     })
     native.on('release', (connection: Connection) => {
       const standing = this.#connections.get(connection)
-      if (standing?.state === 'busy') standing.state = 'idle'
+      if (standing?.state === 'busy' || standing?.state === 'returned') standing.state = 'idle'
       forward('release', connection)
       // With `resetOnRelease` it becomes idle only after core has looked.
       if (this.#retiring) this.#end(connection).catch(noop)
@@ -111,8 +111,8 @@ export class OpenedPool {
 
   /** Closes up to `count` idle connections; resolves when the server has seen them off. */
   async shrink(count: number): Promise<void> {
-    const idle = [...this.#connections].flatMap(([connection, { state }]) => (state === 'idle' ? [connection] : []))
-    await Promise.all(idle.slice(0, count).map((connection) => this.#end(connection)))
+    const idle = this.#that('idle').slice(0, count)
+    await Promise.all(idle.map((connection) => this.#end(connection)))
   }
 
   /** Closes what is idle now, and from now on whatever becomes so; resolves when the former is closed. */
@@ -123,8 +123,8 @@ export class OpenedPool {
 
   /** Closes everything; resolves when the server has seen it off. */
   async close(): Promise<void> {
-    // One that is being reset has been told by the pool to go.
-    this.#retiring = false
+    // mysql2 does not end well what is being reset: that ends as soon as it is idle.
+    await Promise.all([...this.#that('returned').map(closed), this.retire()])
     await new Promise<void>((resolve, reject) => {
       this.native.end((error) => (error ? reject(error) : resolve()))
     })
@@ -145,10 +145,14 @@ export class OpenedPool {
       // It idles, whether or not whoever had it has been told by now.
       giveBack(standing)
     }
-    const closed = new Promise<void>((resolve) => connection.stream.once('close', () => resolve()))
     connection.config.gracefulEnd = true
     connection.end()
-    await closed
+    await closed(connection)
+  }
+
+  /** The connections that stand so. */
+  #that(wanted: Standing['state']): Connection[] {
+    return [...this.#connections].flatMap(([connection, { state }]) => (state === wanted ? [connection] : []))
   }
 
   #connection(): Promise<Connection> {
@@ -234,6 +238,7 @@ export class OpenedPool {
         const standing = this.#connections.get(connection)
         // One that has left the pool is lost: its own error comes later, if at all.
         const lost = connection._pool === null
+        if (standing?.state === 'busy') standing.state = 'returned'
         if (standing !== undefined && lost) standing.state = 'ending'
         if (standing !== undefined) giveBack(standing, lost ? connectionLost() : undefined)
       }
@@ -245,6 +250,11 @@ export class OpenedPool {
 function connectionLost(): Error {
   const message = 'Connection lost: The server closed the connection.'
   return Object.assign(new Error(message), { fatal: true, code: 'PROTOCOL_CONNECTION_LOST' })
+}
+
+/** Resolves when its socket is. */
+function closed({ stream }: Connection): Promise<void> {
+  return new Promise((resolve) => stream.once('close', () => resolve()))
 }
 
 /** Nobody has borrowed it any more. */

@@ -206,6 +206,20 @@ describe.runIf(mariadbInstalled)('one pool that is opened', () => {
     expect(told).toMatchObject(['lent', { code: 'PROTOCOL_CONNECTION_LOST' }])
   })
 
+  test('is closed as soon as what is being reset is, or by a cut', async () => {
+    for (const frozen of [false, true]) {
+      const pool = open({ resetOnRelease: true })
+      const connection = await lend(pool).settled
+      if (frozen) await on.pair.blue.freeze()
+      connection?.release()
+      const closed = pool.close()
+      if (frozen) pool.cut()
+      await closed
+      expect(pool.sockets.size).toBe(0)
+    }
+    await on.pair.blue.thaw()
+  })
+
   test('says that it cannot be closed, and is closed by a cut, timers included', async () => {
     const pool = await warmed(1)
     const end = pool.native.end
