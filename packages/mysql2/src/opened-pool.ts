@@ -17,7 +17,7 @@ export interface Borrower {
 
 /** How one connection stands; `returned`: given back, and not idle since, but being reset. */
 interface Standing {
-  state: 'idle' | 'busy' | 'returned' | 'ending'
+  state: 'idle' | 'busy' | 'returned'
   /** Who has borrowed it. */
   borrower: Borrower | undefined
   /** What a listener that was told of it has thrown. */
@@ -139,12 +139,9 @@ export class OpenedPool {
 
   /** Says farewell, as `destroy()` does not: the server would log an aborted connection at each flush. */
   async #end(connection: Connection): Promise<void> {
+    // It idles, whether or not whoever had it has been told by now.
     const standing = this.#connections.get(connection)
-    if (standing !== undefined) {
-      standing.state = 'ending'
-      // It idles, whether or not whoever had it has been told by now.
-      giveBack(standing)
-    }
+    if (standing !== undefined) giveBack(standing)
     connection.config.gracefulEnd = true
     connection.end()
     await closed(connection)
@@ -175,15 +172,9 @@ export class OpenedPool {
   #adopt(connection: Connection, state: Standing['state']): void {
     const standing: Standing = { state, borrower: undefined }
     this.#connections.set(connection, standing)
-    const lose = () => {
-      this.#connections.delete(connection)
-      giveBack(standing, connectionLost())
-    }
-    connection.once('end', lose)
-    // Also so that an error with nobody left to hear it does not end the process.
-    connection.on('error', lose)
     this.#watchErrors(connection)
-    connection.stream.once('close', lose)
+    // mysql2 says nothing of one that is closing already.
+    connection.stream.once('close', () => this.#lose(connection, standing))
     this.#tell('connection', connection)
   }
 
@@ -227,6 +218,11 @@ export class OpenedPool {
     }
   }
 
+  #lose(connection: Connection, standing: Standing): void {
+    this.#connections.delete(connection)
+    giveBack(standing, connectionLost())
+  }
+
   /** All ways back lead through `releaseConnection`: release, destroy, end, and the loss of the connection. */
   #watchReturns(): void {
     const { native } = this
@@ -236,11 +232,13 @@ export class OpenedPool {
         release.call(native, connection)
       } finally {
         const standing = this.#connections.get(connection)
-        // One that has left the pool is lost: its own error comes later, if at all.
-        const lost = connection._pool === null
-        if (standing?.state === 'busy') standing.state = 'returned'
-        if (standing !== undefined && lost) standing.state = 'ending'
-        if (standing !== undefined) giveBack(standing, lost ? connectionLost() : undefined)
+        if (standing !== undefined && connection._pool === null) {
+          // It has left the pool, and is lost: its own error comes later, if at all.
+          this.#lose(connection, standing)
+        } else if (standing !== undefined) {
+          if (standing.state === 'busy') standing.state = 'returned'
+          giveBack(standing)
+        }
       }
     }
   }

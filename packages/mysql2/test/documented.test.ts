@@ -106,6 +106,10 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
   test('a connection that is being reset is waited for, also by those who may not wait for busy ones', async () => {
     const pool = on.promise({ connectionLimit: 1, resetOnRelease: true, waitForConnections: false })
     for (let n = 0; n < 10; n++) expect(await value(pool, 'select ?', [n])).toBe(n)
+    const queueing = on.promise({ connectionLimit: 2, resetOnRelease: true, queueLimit: 1 })
+    const held = await Promise.all([queueing.getConnection(), queueing.getConnection()])
+    for (const connection of held) connection.release()
+    expect(await Promise.all([1, 2].map((n) => value(queueing, 'select ?', [n])))).toEqual([1, 2])
   })
 
   test.each<[string, callback.PoolOptions]>([
