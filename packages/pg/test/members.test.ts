@@ -76,6 +76,20 @@ describe('a flushing pool', () => {
     await until(() => pool.totalCount === 1)
   })
 
+  test.each([
+    ['2', 2],
+    [1.5, 2],
+    [Number.POSITIVE_INFINITY, 4],
+  ])('takes a `max` of %j as natively', async (max, most) => {
+    for (const pool of [on.native({ max: max as number }), on.flushing({ max: max as number })]) {
+      const peaks: number[] = []
+      pool.on('acquire', () => peaks.push(pool.totalCount))
+      await Promise.all([1, 2, 3, 4].map(() => pool.query('select pg_sleep(0.05)')))
+      expect(Math.max(...peaks)).toBe(most)
+      expect(pool.options.max).toBe(max)
+    }
+  })
+
   test('counts clients that outlived maxLifetimeSeconds', async () => {
     const pool = on.flushing({ maxLifetimeSeconds: 0.05 })
     const client = await pool.connect()
@@ -189,6 +203,10 @@ describe('withPeriodicFlush', () => {
     const connected = on.native()
     await connected.query('select 1')
     expect(() => withPeriodicFlush(() => connected)).toThrow(refused('connected already'))
+    // Natively no caller ever gets a connection of these, or every one a new one.
+    for (const max of ['ten', '0', -1]) {
+      expect(() => withPeriodicFlush(() => on.native({ max: max as number }))).toThrow(refused('takes a number from 1'))
+    }
     class NativeClient extends pg.Client {
       isConnected() {}
     }

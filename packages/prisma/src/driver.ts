@@ -90,7 +90,7 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
     suspect,
     // Of others than pg it is not known; mariadb's fills its pool at once.
     eager: (adapter) => !pools.has(adapter),
-    limit: (adapter) => pools.get(adapter)?.pool.options.max ?? Number.POSITIVE_INFINITY,
+    limit: (adapter) => pools.get(adapter)?.limit ?? Number.POSITIVE_INFINITY,
     peers: (adapter) => known(adapter)?.peers,
     connections: (adapter) => known(adapter)?.connections ?? 0,
     endpoints: (adapter) => known(adapter)?.endpoints ?? [],
