@@ -90,6 +90,25 @@ describe('a flushing pool', () => {
     }
   })
 
+  test('forgets the pools that have ended, so that nothing grows with its flushes', async () => {
+    const asked = new Set<pg.Pool>()
+    const factory = () => {
+      const made = on.native()
+      const get = () => asked.add(made) && Reflect.get(pg.Pool.prototype, 'totalCount', made)
+      return Object.defineProperty(made, 'totalCount', { get })
+    }
+    const pool = withPeriodicFlush(factory, { intervalMs: false })
+    for (let flushes = 0; flushes < 5; flushes++) {
+      await pool.query('select 1')
+      await pool.$flush()
+    }
+    asked.clear()
+    expect(pool.totalCount).toBe(1)
+    // The one that serves, and the one before, which is forgotten when the next comes.
+    expect(asked.size).toBe(2)
+    await pool.end()
+  })
+
   test('counts clients that outlived maxLifetimeSeconds', async () => {
     const pool = on.flushing({ maxLifetimeSeconds: 0.05 })
     const client = await pool.connect()
