@@ -22,7 +22,7 @@ export interface PgPoolClient {
   /** Missing in pg-native. It tells of every error that the server sends, whoever asked, and of its end. */
   readonly connection?: EventEmitter
   query(text: string): Promise<{ readonly rows: readonly unknown[] }>
-  release(destroy?: boolean): void
+  release(destroy?: Error | boolean): void
   on(event: 'end' | 'error', listener: (error?: unknown) => void): unknown
 }
 
@@ -131,7 +131,7 @@ export class OwnedPool {
         client.release()
         return rows
       } catch (error) {
-        client.release(true)
+        client.release(error as Error)
         throw error
       }
     } finally {

@@ -6,9 +6,7 @@ import type { Use } from './turns.ts'
 /** A callback as pg takes it. */
 export type Settle = (error: Error | undefined, result?: unknown) => void
 
-/**
- * A statement that needs a connection for no longer than itself: it holds its lease until it is answered.
- */
+/** A statement that needs a connection for no longer than itself: it holds its lease until it is answered. */
 export class PooledQuery implements Use {
   readonly kind = 'query'
   readonly #flusher: Flusher<Pool>

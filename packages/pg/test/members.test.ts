@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
 import { Pool as NeonPool } from '@neondatabase/serverless'
 import pg from 'pg'
+import Cursor from 'pg-cursor'
 import { describe, expect, test } from 'vitest'
 import { withPeriodicFlush } from '../src/index.ts'
 import { reasonOf, stage, until } from './stage.ts'
@@ -194,6 +195,18 @@ describe('end', () => {
   })
 })
 
+test('after $flusher.close() every form of use fails with CLOSED, in the way of its form', async () => {
+  const pool = on.flushing()
+  await pool.$flusher.close()
+  const closed = expect.objectContaining({ code: 'CLOSED' })
+  expect(await reasonOf(pool.query('select 1'))).toEqual(closed)
+  expect(await reasonOf(pool.connect())).toEqual(closed)
+  expect(await new Promise((resolve) => pool.query('select 1', resolve))).toEqual(closed)
+  expect(await new Promise((resolve) => pool.connect(resolve))).toEqual(closed)
+  expect(await reasonOf(pool.query(new Cursor('select 1')).read(1))).toEqual(closed)
+  await pool.end()
+})
+
 describe('withPeriodicFlush', () => {
   test('refuses what is no factory of new pools', async () => {
     const refused = (what: string) =>
@@ -241,8 +254,10 @@ describe('withPeriodicFlush', () => {
     expect(() => withPeriodicFlush(() => on.native(), { interval: 3 })).toThrow('Unknown option `interval`')
   })
 
-  test('with an async factory shows no options until the first opening', async () => {
-    const pool = withPeriodicFlush(async () => on.native({ max: 2 }), { intervalMs: false })
+  test('with an async factory shows no options, and no Client of one’s own, until the first opening', async () => {
+    class OwnClient extends pg.Client {}
+    const pool = withPeriodicFlush(async () => on.native({ max: 2, Client: OwnClient }), { intervalMs: false })
+    expect(pool).not.toMatchObject({ Client: OwnClient })
     const { options } = pool
     expect({ ...options }).toEqual({})
     Object.assign(options, { application_name: 'early' })
@@ -252,7 +267,9 @@ describe('withPeriodicFlush', () => {
     expect(pool.options).toBe(options)
     expect(options).toMatchObject({ max: 2, application_name: 'early' })
     expect('max' in options).toBe(true)
+    expect(pool).toMatchObject({ Client: OwnClient })
     await pool.end()
+    expect(options).toMatchObject({ max: 2, application_name: 'early' })
   })
 
   test('an async factory that fails fails its first use, and is asked again by the next', async () => {
