@@ -41,6 +41,17 @@ describe('a cursor', () => {
     expect(await pidOf(pool)).toBe(pid)
   })
 
+  test('has given its lease back when it tells of its end, or of its error', async () => {
+    const pool = on.flushing()
+    const leases = () => pool.$flusher.stats().leases
+    const read = pool.query(new Cursor('select 1'))
+    const atEnd = new Promise((resolve) => read.once('end', () => resolve(leases())))
+    await read.read(9)
+    expect(await atEnd).toBe(0)
+    const failing = pool.query(new Cursor('select 1 / 0'))
+    expect(await new Promise((resolve) => failing.read(1, () => resolve(leases())))).toBe(0)
+  })
+
   test('that fails gives its lease back', async () => {
     const pool = on.flushing({ max: 1 })
     const cursor = pool.query(new Cursor('select 1 / 0'))
@@ -101,7 +112,10 @@ describe('a cursor', () => {
     await cursor.close()
     expect(pool.$flusher.stats().leases).toBe(0)
     const called = pool.query(new Cursor(hundred))
-    await new Promise<void>((resolve) => called.close(() => resolve()))
+    const answers: unknown[] = []
+    called.read(1, (error, rows) => answers.push([error, rows]))
+    for (const _ of [1, 2]) await new Promise<void>((resolve) => called.close(() => resolve()))
+    expect(answers).toEqual([[null, []]])
     await until(() => pool.$flusher.stats().leases === 0)
   })
 
