@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Socket } from 'node:net'
 import type { Trigger } from '@periodic-flush/core'
 import { gate } from '@periodic-flush/testing'
@@ -215,6 +216,16 @@ describe('what is documented holds in every generation:', () => {
     expect(await reasonOf(nowhere.connect())).toMatchObject({ code: 'ECONNREFUSED' })
     expect(nowhere.$flusher.stats().leases).toBe(0)
     await nowhere.end()
+  })
+
+  test('a `connect` listener runs in the context of whoever wanted the connection: of nobody for a timed flush', async () => {
+    const storage = new AsyncLocalStorage<string>()
+    const pool = on.flushing({ max: 1 }, { intervalMs: 20, jitter: 0 })
+    const seen: unknown[] = []
+    pool.on('connect', () => seen.push(storage.getStore()))
+    await storage.run('the first request', () => pool.query('select 1'))
+    while (pool.$flusher.stats().flushes < 3) await pool.query('select 1')
+    expect(seen.slice(0, 4)).toEqual(['the first request', undefined, undefined, undefined])
   })
 
   test('counts are those of a native pool within the call that asks', async () => {
