@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type pg from 'pg'
+import pg from 'pg'
 import Cursor from 'pg-cursor'
 import QueryStream from 'pg-query-stream'
 import { describe, expect, test } from 'vitest'
@@ -65,7 +65,15 @@ describe('a cursor', () => {
   test.each([
     ['a cursor', () => broken(new Cursor('select 1'))],
     ['a stream', () => broken(new QueryStream('select 1').on('error', () => {}))],
-    ['one of my own', () => broken({ handleError() {} })],
+    [
+      'one of my own',
+      () =>
+        broken({
+          handleError(_: unknown, connection: unknown) {
+            expect(connection).toBeInstanceOf(pg.Connection)
+          },
+        }),
+    ],
   ])('that fails as it is sent (%s) fails with that, and gives its lease back', async (_, query) => {
     const told = async (of: pg.Pool, asked: object) => {
       const calls: unknown[] = []
