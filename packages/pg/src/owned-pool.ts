@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Endpoint, obeys, type Rule, verifyValue } from '@periodic-flush/core'
+import { patienceOf } from './patience.ts'
 
 /** What this file needs of a `pg.Pool`, told by its shape: there may be several copies of the package. */
 export interface PgPool {
@@ -98,6 +99,11 @@ export class OwnedPool {
   get limit(): number {
     const max = Number(this.pool.options.max)
     return Number.isNaN(max) ? Number.POSITIVE_INFINITY : max
+  }
+
+  /** How long a caller waits for a connection, in milliseconds; undefined: for ever. */
+  get patience(): number | undefined {
+    return patienceOf(this.pool.options)
   }
 
   get connections(): number {

@@ -44,7 +44,7 @@ function watchedPool(pool: MariadbPool, dispose: () => Promise<void>): WatchedMa
 /** How long a caller may wait for a connection of what the adapter talks through, in milliseconds; undefined: for ever. */
 export function patienceOf(adapter: SqlDriverAdapter): number | undefined {
   const underlying = underlyingDriver(adapter)
-  return (isPgPool(underlying) && underlying.options.connectionTimeoutMillis) || undefined
+  return isPgPool(underlying) ? ownedPool(underlying).patience : undefined
 }
 
 /**
