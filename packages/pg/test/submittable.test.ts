@@ -155,6 +155,21 @@ describe('a connection that is lost after the last row, before the server has sa
     expect(pool.$flusher.stats().leases).toBe(0)
   })
 
+  test('is told to nobody else: only a cursor waits for what it would have said', async () => {
+    const pool = on.flushing()
+    const client = await pool.connect()
+    await client.query('select 1')
+    const heard: string[] = []
+    client.on('drain', () => heard.push('drain'))
+    const ended = new Promise<void>((resolve) => client.once('end', resolve))
+    client.connection.stream.destroy()
+    await ended
+    client.connection.on('notice', () => heard.push('notice'))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(heard).toEqual([])
+    client.release()
+  })
+
   test('is told to whoever reads from a stream', async () => {
     const pool = on.flushing()
     loseThem(pool)
