@@ -188,14 +188,16 @@ describe('a cut', () => {
     ]
     for (const ask of asked) {
       const calls: unknown[] = []
+      let called: number | undefined
       await new Promise<void>((resolve) => {
         ask((error) => {
           calls.push(error)
           resolve()
         })
-        // As pg, which never calls back within the call.
-        expect(calls).toEqual([])
+        called = calls.length
       })
+      // As pg, which never calls back within the call.
+      expect(called).toBe(0)
       await new Promise((resolve) => setImmediate(resolve))
       expect(calls).toEqual([cut])
     }

@@ -178,6 +178,7 @@ describe('end', () => {
     await expect(pool.connect()).rejects.toThrow(use)
     await expect(pool.end()).rejects.toThrow('Called end on pool more than once')
     await client.query('select 1')
+    expect(pool).toMatchObject({ ending: true, ended: false })
     client.release()
     expect((await Promise.all(waiting)).map(({ rows }) => rows)).toEqual([[{ n: 2 }], [{ n: 3 }]])
     await ended
@@ -252,6 +253,18 @@ describe('withPeriodicFlush', () => {
     expect(await reasonOf(late.query('select 1'))).toEqual(refused('flushed already'))
     // @ts-expect-error: unknown option
     expect(() => withPeriodicFlush(() => on.native(), { interval: 3 })).toThrow('Unknown option `interval`')
+  })
+
+  test('refuses a pool that comes again, which serves on as before', async () => {
+    const same = on.native({ max: 1 })
+    const pool = withPeriodicFlush(() => same, { intervalMs: false })
+    let acquired = 0
+    pool.on('acquire', () => acquired++)
+    await pool.query('select 1')
+    await expect(pool.$flush()).rejects.toMatchObject({ code: 'SAME_CLIENT' })
+    await pool.query('select 1')
+    expect(acquired).toBe(2)
+    await pool.end()
   })
 
   test('with an async factory shows no options, and no Client of one’s own, until the first opening', async () => {
