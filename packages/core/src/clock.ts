@@ -1,3 +1,5 @@
+import { AsyncResource } from 'node:async_hooks'
+
 /** A timer that has been set. */
 export interface Timer {
   cancel(): void
@@ -37,6 +39,12 @@ export function wakefulNow(monotonic: () => number, wall: () => number): () => n
   }
 }
 
+/**
+ * The asynchronous context of nobody. Else what a timer does, and with it each timed flush, would belong to whoever was
+ * served when the first one was set: tracing would put it under that request for good, and its store would never be freed.
+ */
+const nobody = new AsyncResource('PeriodicFlushTimer')
+
 /** The process's own clock. */
 export const systemClock: Clock = {
   now: wakefulNow(
@@ -44,7 +52,7 @@ export const systemClock: Clock = {
     () => Date.now(),
   ),
   after(ms, hold, callback) {
-    const timer = setTimeout(callback, ms)
+    const timer = nobody.runInAsyncScope(() => setTimeout(callback, ms))
     if (!hold) timer.unref()
     return { cancel: () => clearTimeout(timer) }
   },

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { systemClock, wakefulNow } from '../src/clock.ts'
 
@@ -45,6 +46,14 @@ test('the process’s own timers fire once, after that time, and not if they are
   expect(fired).toEqual([])
   vi.advanceTimersByTime(1_000)
   expect(fired).toEqual(['one'])
+})
+
+test('what a timer does runs in the context of nobody, whoever was served when it was set', async () => {
+  const storage = new AsyncLocalStorage<string>()
+  const stored = await new Promise((resolve) =>
+    storage.run('a request', () => systemClock.after(1, true, () => resolve(storage.getStore()))),
+  )
+  expect(stored).toBeUndefined()
 })
 
 test.each([true, false])('with hold: %s a timer keeps the process alive, or not', (hold) => {

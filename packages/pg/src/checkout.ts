@@ -1,5 +1,6 @@
 import type { Flusher, Lease, LeaseKind } from '@periodic-flush/core'
 import type { Pool, PoolClient } from 'pg'
+import { connectOn } from './pool-members.ts'
 import type { Settle } from './pooled-query.ts'
 import { hearLoss, isSubmittable, once, refuse } from './submittable.ts'
 import type { Use } from './turns.ts'
@@ -35,9 +36,9 @@ export class Checkout implements Use {
   }
 
   start(lease: Lease<Pool>): void {
-    lease.client.connect((error, client, done) => {
+    connectOn(lease.client, (error, client) => {
       // The caller has been told.
-      if (this.#cut !== undefined) return done?.()
+      if (this.#cut !== undefined) return client?.release()
       if (client === undefined) {
         this.#flusher.failed(lease.client, error)
         lease.release()

@@ -52,7 +52,7 @@ export function pgDriver(
       const rows = await ownedPool(pool).ask(READ_ONLY, signal)
       return rows.length === 0
     },
-    limit: (pool) => pool.options.max,
+    limit: (pool) => ownedPool(pool).limit,
     connections: (pool) => ownedPool(pool).connections,
     peers: (pool) => ownedPool(pool).peers,
     endpoints: (pool) => ownedPool(pool).endpoints,

@@ -43,6 +43,8 @@ function verified(value: unknown): Pool {
   const unsupported = (what: string): PeriodicFlushError =>
     new PeriodicFlushError('UNSUPPORTED_CLIENT', `Expected the factory to return a new pg.Pool, got ${what}`)
   if (!isPgPool(value)) throw unsupported(shown(value))
+  const { max } = value.options
+  if (!(Number(max) >= 1)) throw unsupported(`one whose \`max\` is ${shown(max)}; it takes a number from 1`)
   if ('$flusher' in value) throw unsupported('one that is flushed already')
   const pool = value as unknown as Pool & { readonly Client: { readonly prototype: object } }
   // Only libpq's client has this, and pg-pool tells them apart by it too.

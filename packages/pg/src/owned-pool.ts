@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Endpoint, obeys, type Rule, verifyValue } from '@periodic-flush/core'
+import { patienceOf } from './patience.ts'
 
 /** What this file needs of a `pg.Pool`, told by its shape: there may be several copies of the package. */
 export interface PgPool {
@@ -12,7 +13,6 @@ export interface PgPool {
   /** From its end on. */
   readonly ending?: boolean
   connect(): Promise<PgPoolClient>
-  query(text: string): Promise<{ readonly rows: readonly unknown[] }>
   on(event: 'error', listener: () => void): unknown
   on(event: 'connect', listener: (client: PgPoolClient) => void): unknown
   end(): Promise<void>
@@ -22,13 +22,15 @@ export interface PgPool {
 export interface PgPoolClient {
   /** Missing in pg-native. It tells of every error that the server sends, whoever asked, and of its end. */
   readonly connection?: EventEmitter
-  release(destroy?: boolean): void
+  query(text: string): Promise<{ readonly rows: readonly unknown[] }>
+  release(destroy?: Error | boolean): void
   on(event: 'end' | 'error', listener: (error?: unknown) => void): unknown
 }
 
 /** What such a pool was told. */
 export interface PgPoolOptions {
-  readonly max: number
+  /** A string too, as from an environment variable: pg only compares it. */
+  readonly max: number | string
   /** How long a caller waits for a connection; 0 or undefined: for ever. */
   readonly connectionTimeoutMillis?: number | undefined
   /** In `pg` also one that is ready to connect; the types know only the function. */
@@ -49,7 +51,7 @@ const pgPool: Rule = {
     const { options, totalCount, connect, end, Client } = value as Partial<PgPool & WithClient>
     const isPool =
       typeof totalCount === 'number' && [connect, end, Client].every((member) => typeof member === 'function')
-    return isPool && typeof options === 'object' && typeof options.max === 'number'
+    return isPool && typeof options === 'object' && 'max' in options
   },
 }
 
@@ -93,6 +95,17 @@ export class OwnedPool {
     })
   }
 
+  /** How many connections the pool may hold: as natively, without end where its `max` is no number. */
+  get limit(): number {
+    const max = Number(this.pool.options.max)
+    return Number.isNaN(max) ? Number.POSITIVE_INFINITY : max
+  }
+
+  /** How long a caller waits for a connection, in milliseconds; undefined: for ever. */
+  get patience(): number | undefined {
+    return patienceOf(this.pool.options)
+  }
+
   get connections(): number {
     return this.#sockets.size
   }
@@ -117,7 +130,16 @@ export class OwnedPool {
     signal.throwIfAborted()
     signal.addEventListener('abort', abort, { once: true })
     try {
-      return (await this.pool.query(text)).rows
+      // Not by the pool's own `query`, which waits for ever where a class of the user's own has an async `connect`.
+      const client = await this.pool.connect()
+      try {
+        const { rows } = await client.query(text)
+        client.release()
+        return rows
+      } catch (error) {
+        client.release(error as Error)
+        throw error
+      }
     } finally {
       signal.removeEventListener('abort', abort)
     }

@@ -1,20 +1,12 @@
 import type { Flusher, Lease } from '@periodic-flush/core'
 import type { Pool } from 'pg'
+import { queryOn } from './pool-members.ts'
 import type { Use } from './turns.ts'
 
 /** A callback as pg takes it. */
 export type Settle = (error: Error | undefined, result?: unknown) => void
 
-/** The one form of `query` that all others come down to. */
-interface Queryable {
-  query(config: unknown, values: unknown, settle: Settle): void
-}
-
-/**
- * A statement that needs a connection for no longer than itself: it holds its lease until it is answered.
- *
- * The pool's own callback form does the work: it makes no promise, so that there is only the one that the caller gets.
- */
+/** A statement that needs a connection for no longer than itself: it holds its lease until it is answered. */
 export class PooledQuery implements Use {
   readonly kind = 'query'
   readonly #flusher: Flusher<Pool>
@@ -31,8 +23,7 @@ export class PooledQuery implements Use {
   }
 
   start(lease: Lease<Pool>): void {
-    const pool = lease.client as Queryable
-    pool.query(this.#config, this.#values, (error, result) => {
+    queryOn(lease.client, this.#config, this.#values, (error, result) => {
       if (error) this.#flusher.failed(lease.client, error)
       lease.release()
       this.#end(error, result)

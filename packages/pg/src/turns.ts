@@ -1,5 +1,6 @@
 import { type Flusher, type Holder, type Lease, PeriodicFlushError } from '@periodic-flush/core'
 import type { Pool, PoolConfig } from 'pg'
+import { patienceOf } from './patience.ts'
 
 /** Something that begins when it gets a lease, and that `cut` settles while it has none. */
 export interface Use extends Holder {
@@ -45,7 +46,7 @@ export class Turns {
   }
 
   #wait(use: Use): void {
-    const timeoutMs = nativeTimeout(this.#options.connectionTimeoutMillis)
+    const timeoutMs = patienceOf(this.#options)
     this.#waiting++
     const served = (lease: Lease<Pool>): void => {
       this.#served()
@@ -73,12 +74,3 @@ function start(use: Use, lease: Lease<Pool>): void {
     use.cut(error as Error)
   }
 }
-
-/** As natively, it is whatever a timer of Node makes of it, which takes '500' for 500 and what it cannot wait for 1. */
-function nativeTimeout(given: unknown): number | undefined {
-  if (!given) return undefined
-  const ms = Number(given)
-  return ms >= 1 && ms <= LONGEST_TIMER ? ms : 1
-}
-
-const LONGEST_TIMER = 2 ** 31 - 1

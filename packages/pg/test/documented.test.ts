@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Socket } from 'node:net'
 import type { Trigger } from '@periodic-flush/core'
 import { gate } from '@periodic-flush/testing'
@@ -168,6 +169,65 @@ describe('what is documented holds in every generation:', () => {
     expect(pool.$flusher.stats().leases).toBe(0)
   })
 
+  test('a `query` that a class of one’s own has replaced, and that knows promises only', async () => {
+    const heard: unknown[] = []
+    class Timed extends pg.Pool {
+      override query(...args: unknown[]): never {
+        return Reflect.apply(super.query, this, args).finally(() => heard.push(args[0])) as never
+      }
+    }
+    const pool = withPeriodicFlush(() => new Timed({ connectionString: on.server.url(), max: 1 }), {
+      intervalMs: false,
+    })
+    for (let generation = 1; generation <= 2; generation++) {
+      expect(await pool.query('select $1::int as n', [generation])).toMatchObject({ rows: [{ n: generation }] })
+      expect(await reasonOf(pool.query('select 1 / 0'))).toMatchObject({ code: '22012' })
+      expect(await new Promise((resolve) => pool.query('select 2 / 0', resolve))).toMatchObject({ code: '22012' })
+      expect(heard.splice(0)).toEqual(['select $1::int as n', 'select 1 / 0', 'select 2 / 0'])
+      expect(pool.$flusher.stats()).toMatchObject({ generation, leases: 0 })
+      await pool.$flush()
+    }
+    await pool.end()
+  })
+
+  test('a `connect` that a class of one’s own has replaced, and that knows promises only', async () => {
+    class SetUp extends pg.Pool {
+      // Natively, `query` waits for ever then.
+      override async connect(): Promise<never> {
+        const client = await super.connect()
+        await client.query(`set application_name to 'ours'`)
+        return client as never
+      }
+    }
+    const given = { connectionString: on.server.url(), max: 1 }
+    const pool = withPeriodicFlush(() => new SetUp(given), { intervalMs: false })
+    for (let generation = 1; generation <= 2; generation++) {
+      const client = await pool.connect()
+      const { rows } = await client.query(`select current_setting('application_name') as name`)
+      expect(rows).toEqual([{ name: 'ours' }])
+      client.release()
+      expect(pool.$flusher.stats()).toMatchObject({ generation, leases: 0 })
+      await pool.$flush()
+    }
+    given.connectionString = 'postgres://nobody@127.0.0.1:1/none'
+    await expect(pool.$flush()).rejects.toMatchObject({ code: 'CHECK_FAILED', cause: { code: 'ECONNREFUSED' } })
+    await pool.end()
+    const nowhere = withPeriodicFlush(() => new SetUp(given), { intervalMs: false })
+    expect(await reasonOf(nowhere.connect())).toMatchObject({ code: 'ECONNREFUSED' })
+    expect(nowhere.$flusher.stats().leases).toBe(0)
+    await nowhere.end()
+  })
+
+  test('a `connect` listener runs in the context of whoever wanted the connection: of nobody for a timed flush', async () => {
+    const storage = new AsyncLocalStorage<string>()
+    const pool = on.flushing({ max: 1 }, { intervalMs: 20, jitter: 0 })
+    const seen: unknown[] = []
+    pool.on('connect', () => seen.push(storage.getStore()))
+    await storage.run('the first request', () => pool.query('select 1'))
+    while (seen.length < 4) await pool.query('select 1')
+    expect(seen.filter((store) => store !== undefined)).toEqual(['the first request'])
+  })
+
   test('counts are those of a native pool within the call that asks', async () => {
     const figures = ({ totalCount, idleCount, waitingCount }: Pool) => ({ totalCount, idleCount, waitingCount })
     const [native, pool] = [on.native({ max: 1 }), on.flushing({ max: 1 })]
@@ -205,8 +265,10 @@ describe('a client', () => {
     await until(() => verifications.length === 2)
     verifications[1]?.()
     await flushed
+    expect(pool.totalCount).toBe(2)
     verifications[0]?.()
-    await until(() => pool.totalCount === 1)
+    // At once: by and by the idle one of the fresh pool goes too.
+    expect(pool.totalCount).toBe(1)
     expect(told).toEqual([expect.objectContaining({ code: 'CUT' })])
   })
 

@@ -129,6 +129,23 @@ describe('the driver', () => {
     expect(pool.ending).toBe(true)
   })
 
+  test('knows no limit where the pool has none: pg compares with whatever it was told', () => {
+    const limitOf = (max: unknown) => {
+      const { driver, pool } = driven({ max: max as number })
+      return driver.limit(pool)
+    }
+    expect(['7', 7, 0, 'ten'].map(limitOf)).toEqual([7, 7, 10, Number.POSITIVE_INFINITY])
+  })
+
+  test('closes the connection on which its question has failed', async () => {
+    const { driver, pool } = driven()
+    pool.once('connect', (client) => void client.query('begin; select 1 / 0').catch(() => {}))
+    expect(await reasonOf(driver.check(pool, never))).toMatchObject({ code: '25P02' })
+    expect(pool).toMatchObject({ totalCount: 0 })
+    await driver.check(pool, never)
+    expect(pool).toMatchObject({ totalCount: 1, idleCount: 1 })
+  })
+
   test('says whether the server takes writes', async () => {
     const { driver, pool } = driven()
     expect(await driver.writable(pool, never)).toBe(true)

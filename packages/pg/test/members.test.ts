@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
 import { Pool as NeonPool } from '@neondatabase/serverless'
 import pg from 'pg'
+import Cursor from 'pg-cursor'
 import { describe, expect, test } from 'vitest'
 import { withPeriodicFlush } from '../src/index.ts'
 import { reasonOf, stage, until } from './stage.ts'
@@ -76,6 +77,39 @@ describe('a flushing pool', () => {
     await until(() => pool.totalCount === 1)
   })
 
+  test.each([
+    ['2', 2],
+    [1.5, 2],
+    [Number.POSITIVE_INFINITY, 4],
+  ])('takes a `max` of %j as natively', async (max, most) => {
+    for (const pool of [on.native({ max: max as number }), on.flushing({ max: max as number })]) {
+      const peaks: number[] = []
+      pool.on('acquire', () => peaks.push(pool.totalCount))
+      await Promise.all([1, 2, 3, 4].map(() => pool.query('select pg_sleep(0.05)')))
+      expect(Math.max(...peaks)).toBe(most)
+      expect(pool.options.max).toBe(max)
+    }
+  })
+
+  test('forgets the pools that have ended, so that nothing grows with its flushes', async () => {
+    const asked = new Set<pg.Pool>()
+    const factory = () => {
+      const made = on.native()
+      const get = () => asked.add(made) && Reflect.get(pg.Pool.prototype, 'totalCount', made)
+      return Object.defineProperty(made, 'totalCount', { get })
+    }
+    const pool = withPeriodicFlush(factory, { intervalMs: false })
+    for (let flushes = 0; flushes < 5; flushes++) {
+      await pool.query('select 1')
+      await pool.$flush()
+    }
+    asked.clear()
+    expect(pool.totalCount).toBe(1)
+    // The one that serves, and the one before, which is forgotten when the next comes.
+    expect(asked.size).toBe(2)
+    await pool.end()
+  })
+
   test('counts clients that outlived maxLifetimeSeconds', async () => {
     const pool = on.flushing({ maxLifetimeSeconds: 0.05 })
     const client = await pool.connect()
@@ -144,6 +178,7 @@ describe('end', () => {
     await expect(pool.connect()).rejects.toThrow(use)
     await expect(pool.end()).rejects.toThrow('Called end on pool more than once')
     await client.query('select 1')
+    expect(pool).toMatchObject({ ending: true, ended: false })
     client.release()
     expect((await Promise.all(waiting)).map(({ rows }) => rows)).toEqual([[{ n: 2 }], [{ n: 3 }]])
     await ended
@@ -159,6 +194,18 @@ describe('end', () => {
     expect(error).toMatchObject({ message: 'Called end on pool more than once' })
     expect(await on.server.backends()).toEqual([])
   })
+})
+
+test('after $flusher.close() every form of use fails with CLOSED, in the way of its form', async () => {
+  const pool = on.flushing()
+  await pool.$flusher.close()
+  const closed = expect.objectContaining({ code: 'CLOSED' })
+  expect(await reasonOf(pool.query('select 1'))).toEqual(closed)
+  expect(await reasonOf(pool.connect())).toEqual(closed)
+  expect(await new Promise((resolve) => pool.query('select 1', resolve))).toEqual(closed)
+  expect(await new Promise((resolve) => pool.connect(resolve))).toEqual(closed)
+  expect(await reasonOf(pool.query(new Cursor('select 1')).read(1))).toEqual(closed)
+  await pool.end()
 })
 
 describe('withPeriodicFlush', () => {
@@ -189,6 +236,10 @@ describe('withPeriodicFlush', () => {
     const connected = on.native()
     await connected.query('select 1')
     expect(() => withPeriodicFlush(() => connected)).toThrow(refused('connected already'))
+    // Natively no caller ever gets a connection of these, or every one a new one.
+    for (const max of ['ten', '0', -1]) {
+      expect(() => withPeriodicFlush(() => on.native({ max: max as number }))).toThrow(refused('takes a number from 1'))
+    }
     class NativeClient extends pg.Client {
       isConnected() {}
     }
@@ -204,8 +255,22 @@ describe('withPeriodicFlush', () => {
     expect(() => withPeriodicFlush(() => on.native(), { interval: 3 })).toThrow('Unknown option `interval`')
   })
 
-  test('with an async factory shows no options until the first opening', async () => {
-    const pool = withPeriodicFlush(async () => on.native({ max: 2 }), { intervalMs: false })
+  test('refuses a pool that comes again, which serves on as before', async () => {
+    const same = on.native({ max: 1 })
+    const pool = withPeriodicFlush(() => same, { intervalMs: false })
+    let acquired = 0
+    pool.on('acquire', () => acquired++)
+    await pool.query('select 1')
+    await expect(pool.$flush()).rejects.toMatchObject({ code: 'SAME_CLIENT' })
+    await pool.query('select 1')
+    expect(acquired).toBe(2)
+    await pool.end()
+  })
+
+  test('with an async factory shows no options, and no Client of one’s own, until the first opening', async () => {
+    class OwnClient extends pg.Client {}
+    const pool = withPeriodicFlush(async () => on.native({ max: 2, Client: OwnClient }), { intervalMs: false })
+    expect(pool).not.toMatchObject({ Client: OwnClient })
     const { options } = pool
     expect({ ...options }).toEqual({})
     Object.assign(options, { application_name: 'early' })
@@ -215,7 +280,9 @@ describe('withPeriodicFlush', () => {
     expect(pool.options).toBe(options)
     expect(options).toMatchObject({ max: 2, application_name: 'early' })
     expect('max' in options).toBe(true)
+    expect(pool).toMatchObject({ Client: OwnClient })
     await pool.end()
+    expect(options).toMatchObject({ max: 2, application_name: 'early' })
   })
 
   test('an async factory that fails fails its first use, and is asked again by the next', async () => {

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type pg from 'pg'
+import pg from 'pg'
 import Cursor from 'pg-cursor'
 import QueryStream from 'pg-query-stream'
 import { describe, expect, test } from 'vitest'
@@ -41,6 +41,17 @@ describe('a cursor', () => {
     expect(await pidOf(pool)).toBe(pid)
   })
 
+  test('has given its lease back when it tells of its end, or of its error', async () => {
+    const pool = on.flushing()
+    const leases = () => pool.$flusher.stats().leases
+    const read = pool.query(new Cursor('select 1'))
+    const atEnd = new Promise((resolve) => read.once('end', () => resolve(leases())))
+    await read.read(9)
+    expect(await atEnd).toBe(0)
+    const failing = pool.query(new Cursor('select 1 / 0'))
+    expect(await new Promise((resolve) => failing.read(1, () => resolve(leases())))).toBe(0)
+  })
+
   test('that fails gives its lease back', async () => {
     const pool = on.flushing({ max: 1 })
     const cursor = pool.query(new Cursor('select 1 / 0'))
@@ -54,7 +65,15 @@ describe('a cursor', () => {
   test.each([
     ['a cursor', () => broken(new Cursor('select 1'))],
     ['a stream', () => broken(new QueryStream('select 1').on('error', () => {}))],
-    ['one of my own', () => broken({ handleError() {} })],
+    [
+      'one of my own',
+      () =>
+        broken({
+          handleError(_: unknown, connection: unknown) {
+            expect(connection).toBeInstanceOf(pg.Connection)
+          },
+        }),
+    ],
   ])('that fails as it is sent (%s) fails with that, and gives its lease back', async (_, query) => {
     const told = async (of: pg.Pool, asked: object) => {
       const calls: unknown[] = []
@@ -93,8 +112,12 @@ describe('a cursor', () => {
     const held = await pool.connect()
     const cursor = pool.query(new Cursor(hundred))
     const early = cursor.read(1)
+    const answers: unknown[] = []
+    cursor.read(1, (error, rows) => answers.push([error, rows]))
+    await cursor.close()
     await cursor.close()
     expect(await early).toEqual([])
+    expect(answers).toEqual([[null, []]])
     expect(await cursor.read(1)).toEqual([])
     held.release()
     await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
@@ -130,6 +153,21 @@ describe('a connection that is lost after the last row, before the server has sa
     expect(await reasonOf(client.query(new Cursor('select 1')).read(9))).toMatchObject(lost)
     client.release()
     expect(pool.$flusher.stats().leases).toBe(0)
+  })
+
+  test('is told to nobody else: only a cursor waits for what it would have said', async () => {
+    const pool = on.flushing()
+    const client = await pool.connect()
+    await client.query('select 1')
+    const heard: string[] = []
+    client.on('drain', () => heard.push('drain'))
+    const ended = new Promise<void>((resolve) => client.once('end', resolve))
+    client.connection.stream.destroy()
+    await ended
+    client.connection.on('notice', () => heard.push('notice'))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(heard).toEqual([])
+    client.release()
   })
 
   test('is told to whoever reads from a stream', async () => {

@@ -44,7 +44,7 @@ function watchedPool(pool: MariadbPool, dispose: () => Promise<void>): WatchedMa
 /** How long a caller may wait for a connection of what the adapter talks through, in milliseconds; undefined: for ever. */
 export function patienceOf(adapter: SqlDriverAdapter): number | undefined {
   const underlying = underlyingDriver(adapter)
-  return (isPgPool(underlying) && underlying.options.connectionTimeoutMillis) || undefined
+  return isPgPool(underlying) ? ownedPool(underlying).patience : undefined
 }
 
 /**
@@ -90,7 +90,7 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
     suspect,
     // Of others than pg it is not known; mariadb's fills its pool at once.
     eager: (adapter) => !pools.has(adapter),
-    limit: (adapter) => pools.get(adapter)?.pool.options.max ?? Number.POSITIVE_INFINITY,
+    limit: (adapter) => pools.get(adapter)?.limit ?? Number.POSITIVE_INFINITY,
     peers: (adapter) => known(adapter)?.peers,
     connections: (adapter) => known(adapter)?.connections ?? 0,
     endpoints: (adapter) => known(adapter)?.endpoints ?? [],

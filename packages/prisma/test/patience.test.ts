@@ -35,14 +35,21 @@ async function impatient(
   return { adapter, failures }
 }
 
-test('connectionTimeoutMillis of adapter-pg bounds the wait for a connection, in the same words', async () => {
-  const native = () => new PrismaPg({ connectionString: server.url(), max: 1, connectionTimeoutMillis: 1_000 })
-  const bare = await impatient(native())
-  expect(bare.failures).toEqual(Array(4).fill(expect.any(Error)))
-  const flushed = await impatient(flushingAdapter(native(), { intervalMs: false }))
-  expect(flushed.failures).toEqual(bare.failures)
-  await Promise.all([bare, flushed].map(({ adapter }) => adapter.dispose()))
-})
+test.each([
+  1_000,
+  // As from an environment variable: a timer of Node takes it too.
+  '1000' as unknown as number,
+])(
+  'connectionTimeoutMillis of adapter-pg, as %j, bounds the wait for a connection, in the same words',
+  async (given) => {
+    const native = () => new PrismaPg({ connectionString: server.url(), max: 1, connectionTimeoutMillis: given })
+    const bare = await impatient(native())
+    expect(bare.failures).toEqual(Array(4).fill(expect.any(Error)))
+    const flushed = await impatient(flushingAdapter(native(), { intervalMs: false }))
+    expect(flushed.failures).toEqual(bare.failures)
+    await Promise.all([bare, flushed].map(({ adapter }) => adapter.dispose()))
+  },
+)
 
 test('what fails otherwise than by waiting too long keeps its error', async () => {
   const native = new PrismaPg({ connectionString: server.url(), connectionTimeoutMillis: 1_000 })

@@ -36,6 +36,14 @@ test('its limit caps what runs, and what exceeds it waits in turn and goes to th
   for (const tx of held) await tx.rollback()
 })
 
+test('a limit from an environment variable, a string, caps as natively', async () => {
+  const max = '3' as unknown as number
+  const factory = flushingAdapter(new PrismaPg({ connectionString: server.url(), max }), { intervalMs: false })
+  ends.push(() => factory.$flusher.close({ deadlineMs: 0 }))
+  await factory.connect()
+  expect(factory.$flusher.stats()).toMatchObject({ limit: 3 })
+})
+
 test('a flush leaves as many connections warm as were busy at once, within the limit and one more', async () => {
   const { factory, adapter } = await flushing()
   await Promise.all([1, 2, 3].map(() => adapter.queryRaw(statement)))
