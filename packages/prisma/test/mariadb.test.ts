@@ -43,6 +43,24 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     return { factory, adapter }
   }
 
+  /** A pool that somebody else has made, with its owner's adapter on it. */
+  async function owned() {
+    const owner = await new PrismaMariaDb(`${pair.url()}?connectionLimit=2`).connect()
+    const pool = Reflect.apply(Reflect.get(owner, 'underlyingDriver'), owner, [])
+    return { owner, pool }
+  }
+
+  /** Lets the connector's ten seconds pass at once, of which it looks a hundred times, a tenth of a second apart. */
+  function lookOften(): () => number {
+    const { setTimeout: later } = globalThis
+    let looks = 0
+    vi.spyOn(globalThis, 'setTimeout').mockImplementation(((...[work, ms, ...rest]: unknown[]) => {
+      if (ms === 100) looks++
+      return Reflect.apply(later, undefined, [work, ms === 100 ? 1 : ms, ...rest])
+    }) as typeof setTimeout)
+    return () => looks
+  }
+
   const backends = async () => (await pair.blue.backends()).length
 
   test('each transaction that outlives its flush keeps its own connection, and no more', async () => {
@@ -66,15 +84,9 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     const { factory, adapter } = await flushing(2)
     const tx = await adapter.startTransaction()
     const id = await idOf(tx)
-    // The connector looks a hundred times, a tenth of a second apart.
-    const { setTimeout: later } = globalThis
-    let looks = 0
-    vi.spyOn(globalThis, 'setTimeout').mockImplementation(((...[work, ms, ...rest]: unknown[]) => {
-      if (ms === 100) looks++
-      return Reflect.apply(later, undefined, [work, ms === 100 ? 1 : ms, ...rest])
-    }) as typeof setTimeout)
+    const looks = lookOften()
     await factory.$flush(swapped)
-    await expect.poll(() => looks, { timeout: 20_000 }).toBe(100)
+    await expect.poll(looks, { timeout: 20_000 }).toBe(100)
     expect(await idOf(tx)).toBe(id)
     await tx.commit()
     await expect.poll(() => factory.$flusher.stats().retiring).toEqual([])
@@ -169,9 +181,8 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
   })
 
   test('a pool that exists already is left as it is when its client disconnects or is closed', async () => {
-    const owner = await new PrismaMariaDb(`${pair.url()}?connectionLimit=2`).connect()
+    const { owner, pool } = await owned()
     disposals.push(() => owner.dispose())
-    const pool = Reflect.apply(Reflect.get(owner, 'underlyingDriver'), owner, [])
     const { factory, adapter } = await connected(flushingAdapter(new PrismaMariaDb(pool), { intervalMs: false }))
     const held = await owner.startTransaction()
     const id = await idOf(held)
@@ -188,6 +199,44 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     await held.rollback().catch(() => {})
     // What it was cut off from is replaced, and what it closes is closed.
     expect(await idOf(owner)).toBeGreaterThan(id)
+  })
+
+  test('the owner of a pool ends it after its client as it always would, also what is in use by then', async () => {
+    const { owner, pool } = await owned()
+    const { adapter } = await connected(flushingAdapter(new PrismaMariaDb(pool), { intervalMs: false }))
+    const held = await owner.startTransaction()
+    await idOf(adapter)
+    await adapter.dispose()
+    lookOften()
+    await owner.dispose()
+    await expect(idOf(held)).rejects.toThrow()
+    await held.rollback().catch(() => {})
+  })
+
+  test('a transaction that still waited for a pool that lives on gives its connection back when it is cut', async () => {
+    const { owner, pool } = await owned()
+    disposals.push(() => owner.dispose())
+    const { factory, adapter } = await connected(flushingAdapter(new PrismaMariaDb(pool), { intervalMs: false }))
+    const held = [await owner.startTransaction(), await owner.startTransaction()]
+    const waiting = expect(adapter.startTransaction()).rejects.toMatchObject({ code: 'CUT' })
+    await factory.$flusher.close({ deadlineMs: 0 })
+    await waiting
+    for (const tx of held) await tx.rollback().catch(() => {})
+    const again = await Promise.all([owner.startTransaction(), owner.startTransaction()])
+    for (const tx of again) await tx.rollback()
+  })
+
+  test('of two clients on one pool, only the one that shall disposes of it', async () => {
+    const { pool } = await owned()
+    const on = (options: ConstructorParameters<typeof PrismaMariaDb>[1]) =>
+      connected(flushingAdapter(new PrismaMariaDb(pool, options), { intervalMs: false }))
+    const { adapter: guest } = await on({})
+    const { adapter: host } = await on({ disposeExternalPool: true })
+    await Promise.all([idOf(guest), idOf(host)])
+    await guest.dispose()
+    expect(await idOf(host)).toBeGreaterThan(0)
+    await host.dispose()
+    await expect.poll(backends, { timeout: 20_000 }).toBe(0)
   })
 
   test.each(['read_only', 'tx_read_only'])(

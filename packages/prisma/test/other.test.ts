@@ -1,8 +1,9 @@
-import type { SqlDriverAdapter, SqlDriverAdapterFactory, SqlQuery } from '@prisma/driver-adapter-utils'
+import type { SqlDriverAdapter, SqlDriverAdapterFactory, SqlQuery, Transaction } from '@prisma/driver-adapter-utils'
 import { afterEach, expect, test } from 'vitest'
 import { type Flushable, flushingAdapter } from '../src/index.ts'
 
 const statement = (sql: string): SqlQuery => ({ sql, args: [], argTypes: [] })
+const hanging = () => new Promise<never>(() => {})
 const ends: (() => Promise<unknown>)[] = []
 afterEach(() => Promise.all(ends.splice(0).map((end) => end())))
 
@@ -76,9 +77,8 @@ test.each<[string, () => Promise<void>]>([
   ['', async () => {}],
   [', though that fails', () => Promise.reject(new Error('no farewell'))],
 ])('what is cut is disposed of%s: a fresh one whose check hangs, and one whose statement does', async (_, dispose) => {
-  const hanging = new Promise<never>(() => {})
   const disposed: string[] = []
-  const { factory, said } = scripted({ checkTimeoutMs: 20 }, (sql) => (sql === 'a' ? [] : hanging), {
+  const { factory, said } = scripted({ checkTimeoutMs: 20 }, (sql) => (sql === 'a' ? [] : hanging()), {
     dispose() {
       disposed.push(said.at(-1) ?? '')
       return dispose()
@@ -113,4 +113,60 @@ test('what a factory connects for migrations is connected by itself, and is not 
   const factory = flushingAdapter(migrating, { intervalMs: false })
   expect(await (factory as unknown as typeof migrating).connectToShadowDb()).toBe(adapter)
   expect(factory.$flusher.stats()).toMatchObject({ state: 'idle' })
+})
+
+test.each<[string, boolean, string[]]>([
+  ['itself', true, ['rollback']],
+  ['by a statement of its own', false, ['ROLLBACK', 'rollback']],
+])('a transaction that is cut is rolled back %s, and nothing more is sent in it', async (_, usePhantomQuery, ends) => {
+  const sent: string[] = []
+  const sending = (what: string) => async (): Promise<never> => {
+    sent.push(what)
+    return undefined as never
+  }
+  const transaction: Transaction = {
+    ...{ provider: 'sqlite', adapterName: 'mine', options: { usePhantomQuery } },
+    queryRaw: ({ sql }) => sending(sql)(),
+    executeRaw: ({ sql }) => sending(sql)(),
+    commit: sending('commit'),
+    rollback: sending('rollback'),
+    createSavepoint: sending('savepoint'),
+  }
+  const { factory } = scripted({}, undefined, { startTransaction: async () => transaction })
+  const adapter = await factory.connect()
+  const tx = await adapter.startTransaction()
+  await tx.executeRaw(statement('a'))
+  await factory.$flusher.close({ deadlineMs: 0 })
+  const uses = [
+    () => tx.queryRaw(statement('b')),
+    () => tx.executeRaw(statement('COMMIT')),
+    () => tx.createSavepoint?.('one'),
+    () => tx.commit(),
+    () => tx.rollback(),
+  ]
+  for (const use of uses) await expect(use()).rejects.toMatchObject({ code: 'CUT' })
+  expect(sent).toEqual(['a', ...ends])
+})
+
+test('a transaction that is being ended when it is cut is left to that', async () => {
+  const sent: string[] = []
+  const { factory } = scripted({}, undefined, {
+    startTransaction: async () => ({
+      ...{ provider: 'sqlite', adapterName: 'mine', options: { usePhantomQuery: true } },
+      ...{ queryRaw: hanging, executeRaw: hanging },
+      commit() {
+        sent.push('commit')
+        return hanging()
+      },
+      async rollback() {
+        sent.push('rollback')
+      },
+    }),
+  })
+  const adapter = await factory.connect()
+  const tx = await adapter.startTransaction()
+  const committed = expect(tx.commit()).rejects.toMatchObject({ code: 'CUT' })
+  await factory.$flusher.close({ deadlineMs: 0 })
+  await committed
+  expect(sent).toEqual(['commit'])
 })
