@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { type Driver, PeriodicFlushError } from '@periodic-flush/core'
 import { isPgPool, OwnedPool, type PgPool } from '@periodic-flush/pg/owned-pool'
 import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
@@ -58,16 +59,24 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
   const mariadb = new WeakMap<SqlDriverAdapter, MariadbClient>()
   const known = (adapter: SqlDriverAdapter) => pools.get(adapter) ?? mariadb.get(adapter)?.pool
   const seen = new WeakSet<object>()
+  /** What the last adapter talks through, if it tells of errors. */
+  let last: EventEmitter | undefined
 
   return {
     name,
     async open() {
+      const heard = last?.listeners('error')
       const adapter = await connect()
       const underlying = underlyingDriver(adapter)
       if (typeof underlying === 'object' && underlying !== null) {
-        // Not disposed of: with `disposeExternalPool` that would end the pool that serves.
-        if (seen.has(underlying)) throw sameClient(name)
+        if (seen.has(underlying)) {
+          // Not disposed of: with `disposeExternalPool` that would end the pool that serves. But what it listens to would
+          // grow with each flush.
+          if (underlying === last) forgetAllBut(heard, last)
+          throw sameClient(name)
+        }
         seen.add(underlying)
+        last = underlying instanceof EventEmitter ? underlying : undefined
       }
       if (isPgPool(underlying)) pools.set(adapter, ownedPool(underlying))
       else if (isMariadbPool(underlying)) {
@@ -113,6 +122,12 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
       // Nobody is left to hear how that goes: core has rejected what was in flight.
       adapter.dispose().catch(() => {})
     },
+  }
+}
+
+function forgetAllBut(heard: readonly unknown[] = [], emitter: EventEmitter): void {
+  for (const listener of emitter.listeners('error')) {
+    if (!heard.includes(listener)) emitter.off('error', listener as () => void)
   }
 }
 
