@@ -171,7 +171,7 @@ class FlushingAdapter implements SqlDriverAdapter {
     const hold = new TransactionHold((error) => this.#flusher.failed(lease.client, error))
     const lease = this.#flusher.tryAcquire(hold) ?? (await this.#flusher.acquire(hold, this.#patience).catch(tooLate))
     try {
-      return new FlushingTransaction(await hold.begin(lease.client.startTransaction(isolationLevel)), lease, hold)
+      return new FlushingTransaction(await hold.begin(() => lease.client.startTransaction(isolationLevel)), lease, hold)
     } catch (error) {
       lease.release()
       throw error
@@ -217,9 +217,11 @@ class TransactionHold implements Holder {
     this.#failed = failed
   }
 
-  begin(begun: Promise<Transaction>): Promise<Transaction> {
-    this.#begun = begun
-    return this.race(() => begun)
+  begin(work: () => Promise<Transaction>): Promise<Transaction> {
+    return this.race(() => {
+      this.#begun = work()
+      return this.#begun
+    })
   }
 
   end(work: () => Promise<void>): Promise<void> {

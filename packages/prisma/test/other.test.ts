@@ -101,6 +101,18 @@ test('it holds no more than it shows: no limit, no connections, no peers', async
   expect(factory.$flusher.name).toBe('mine')
 })
 
+test('what it talks through is only told from that of the next one', async () => {
+  let shown: unknown = { on() {} }
+  const { factory, said } = scripted({}, undefined, { underlyingDriver: () => shown } as Partial<SqlDriverAdapter>)
+  await factory.connect()
+  await expect(factory.$flush()).rejects.toMatchObject({ code: 'SAME_CLIENT' })
+  shown = { on() {} }
+  await factory.$flush()
+  shown = 'nothing to be told apart'
+  for (let times = 0; times < 2; times++) await factory.$flush()
+  expect(said.filter((what) => what.endsWith('dispose'))).toEqual(['1 dispose', '3 dispose', '4 dispose'])
+})
+
 test('what a factory connects for migrations is connected by itself, and is not flushed', async () => {
   const { factory: native } = scripted()
   const adapter = await native.connect()
