@@ -116,6 +116,7 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     }
     const { factory, adapter } = await connected(flushingAdapter(() => new PrismaMariaDb(url()), { intervalMs: false }))
     // What was given back, or lost, is not taken for what is in use.
+    await expect.poll(backends, { timeout: 20_000 }).toBe(3)
     await Promise.all([1, 2, 3].map(() => idOf(adapter)))
     const doomed = await adapter.startTransaction()
     await pair.blue.query(`kill connection ${await idOf(doomed)}`)
