@@ -11,7 +11,6 @@ export class MariadbClient {
   readonly pool: WatchedMariadbPool
   readonly #dispose: () => Promise<void>
   #state: 'serving' | 'retiring' | 'ending' = 'serving'
-  #deaf = (): void => {}
 
   /** @param dispose ends the pool, unless that is left to its owner. */
   constructor(pool: WatchedMariadbPool, dispose: () => Promise<void>) {
@@ -22,7 +21,7 @@ export class MariadbClient {
   /** Closes what is idle now, and the rest as it is given back, unless somebody waits in the pool: then later. */
   async retire(): Promise<void> {
     if (this.#state === 'ending') return
-    if (this.#state === 'serving') this.#deaf = this.pool.onAcquire(() => this.retire().catch(() => {}))
+    if (this.#state === 'serving') this.pool.onAcquire(() => this.retire().catch(() => {}))
     this.#state = 'retiring'
     if (!this.pool.awaited) await this.#end()
   }
@@ -41,7 +40,6 @@ export class MariadbClient {
 
   #end(): Promise<void> {
     this.#state = 'ending'
-    this.#deaf()
     return this.pool.end(this.#dispose)
   }
 }

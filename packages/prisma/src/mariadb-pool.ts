@@ -38,7 +38,7 @@ export class WatchedMariadbPool {
   /** Who waits for a socket to close. */
   readonly #closings: (() => void)[] = []
   /** Who is told whenever a connection is handed out. */
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners: (() => void)[] = []
   #endpoints: readonly Endpoint[] = []
   /** Ended here, and not by an owner of its own. */
   #ended = false
@@ -77,10 +77,9 @@ export class WatchedMariadbPool {
     return this.#pool.taskQueueSize() > 0 || this.#pool.activeConnections() > this.#busy.size
   }
 
-  /** Calls `listener` whenever somebody has been given a connection; the function returned ends that. */
-  onAcquire(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+  /** Calls `listener` whenever somebody has been given a connection, until the pool ends. */
+  onAcquire(listener: () => void): void {
+    this.#listeners.push(listener)
   }
 
   /** @param dispose ends the pool, unless that is left to its owner; what is in use then is left alone. */
