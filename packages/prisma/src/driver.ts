@@ -110,10 +110,11 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
     async close(adapter) {
       const client = mariadb.get(adapter)
       if (client !== undefined) return client.close()
-      await adapter.dispose()
       const owned = pools.get(adapter)
-      // One that was given to the adapter lives on, with its connections.
-      if (owned?.pool.ending !== false) await owned?.closed()
+      const ended = owned?.pool.ending === true
+      await adapter.dispose()
+      // One that was given to the adapter lives on, with its connections, or as long as its owner has them.
+      if (!ended && owned?.pool.ending !== false) await owned?.closed()
     },
     cut(adapter) {
       const client = mariadb.get(adapter)

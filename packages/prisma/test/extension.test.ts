@@ -193,6 +193,18 @@ test('an existing pool is left as it is when the client disconnects or is closed
   await server.killBackends({ database })
 })
 
+test('an existing pool that its owner is ending keeps no client from disconnecting, and keeps what is in use', async () => {
+  const pool = new pg.Pool({ connectionString })
+  const prisma = withPeriodicFlush(new PrismaClient({ adapter: new PrismaPg(pool) }), options)
+  await pidOf(prisma)
+  const held = await pool.connect()
+  const ended = pool.end()
+  await prisma.$disconnect()
+  expect((await held.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  held.release()
+  await ended
+})
+
 test.each<[string, (flush: (prisma: Flushable) => Promise<unknown>) => Promise<void>]>([
   [
     'a wrapped client',

@@ -202,17 +202,23 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     expect(await idOf(owner)).toBeGreaterThan(id)
   })
 
-  test('the owner of a pool ends it after its client as it always would, also what is in use by then', async () => {
-    const { owner, pool } = await owned()
-    const { adapter } = await connected(flushingAdapter(new PrismaMariaDb(pool), { intervalMs: false }))
-    const held = await owner.startTransaction()
-    await idOf(adapter)
-    await adapter.dispose()
-    lookOften()
-    await owner.dispose()
-    await expect(idOf(held)).rejects.toThrow()
-    await held.rollback().catch(() => {})
-  })
+  test.each(['before', 'after'])(
+    'the owner of a pool who ends it %s its client has gone ends it as always, also what is in use by then',
+    async (when) => {
+      const { owner, pool } = await owned()
+      const { adapter } = await connected(flushingAdapter(new PrismaMariaDb(pool), { intervalMs: false }))
+      const held = await owner.startTransaction()
+      await idOf(adapter)
+      if (when === 'after') await adapter.dispose()
+      lookOften()
+      const ended = owner.dispose()
+      if (when === 'before') await adapter.dispose()
+      expect(await idOf(held)).toBeGreaterThan(0)
+      await ended
+      await expect(idOf(held)).rejects.toThrow()
+      await held.rollback().catch(() => {})
+    },
+  )
 
   test('a transaction that still waited for a pool that lives on gives its connection back when it is cut', async () => {
     const { owner, pool } = await owned()
