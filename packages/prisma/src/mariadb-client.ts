@@ -34,7 +34,8 @@ export class MariadbClient {
 
   /** Drops every socket. */
   cut(): void {
-    if (this.#state !== 'ending') this.#end().catch(() => {})
+    // Ended already, or ending: there is nothing more to do.
+    this.#end().catch(() => {})
     this.pool.drop()
   }
 

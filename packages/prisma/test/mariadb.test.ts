@@ -11,6 +11,11 @@ const ask = async (of: SqlQueryable, sql: string): Promise<unknown> =>
 
 const idOf = async (of: SqlQueryable): Promise<number> => Number(await ask(of, 'select connection_id()'))
 
+type Pool = Extract<ConstructorParameters<typeof PrismaMariaDb>[0], { activeConnections(): number }>
+
+/** Documented by mariadb, and shown by its adapter. */
+const poolOf = (adapter: SqlDriverAdapter): Pool => Reflect.apply(Reflect.get(adapter, 'underlyingDriver'), adapter, [])
+
 /** The sockets that this process holds. */
 const openSockets = () => process.getActiveResourcesInfo().filter((resource) => resource === 'TCPSocketWrap').length
 
@@ -46,8 +51,7 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
   /** A pool that somebody else has made, with its owner's adapter on it. */
   async function owned() {
     const owner = await new PrismaMariaDb(`${pair.url()}?connectionLimit=2`).connect()
-    const pool = Reflect.apply(Reflect.get(owner, 'underlyingDriver'), owner, [])
-    return { owner, pool }
+    return { owner, pool: poolOf(owner) }
   }
 
   /** Lets the connector's ten seconds pass at once, of which it looks a hundred times, a tenth of a second apart. */
@@ -126,8 +130,7 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     const { now } = Date
     vi.spyOn(Date, 'now').mockImplementation(() => now() + 1_000)
     await stalling.stall()
-    // Documented by mariadb, and shown by its adapter.
-    const old = Reflect.apply(Reflect.get(adapter, 'underlyingDriver'), adapter, []) as { readonly closed: boolean }
+    const old = poolOf(adapter)
     const beginning = adapter.startTransaction()
     port = pair.port
     await factory.$flush(swapped)
@@ -146,8 +149,7 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     const { factory, adapter } = await flushing(2, { deadlineMs: 50 })
     const tx = await adapter.startTransaction()
     expect(factory.$flusher.stats().peers).toEqual([`127.0.0.1:${pair.port}`])
-    const driver: () => { activeConnections(): number } = Reflect.get(adapter, 'underlyingDriver')
-    const old = driver.call(adapter)
+    const old = poolOf(adapter)
     const sleeping = ask(tx, 'select sleep(61)').catch((error: unknown) => error)
     await expect
       .poll(async () => (await pair.blue.backends()).some(({ query }) => query.includes('sleep(61)')))
@@ -200,6 +202,22 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     await held.rollback().catch(() => {})
     // What it was cut off from is replaced, and what it closes is closed.
     expect(await idOf(owner)).toBeGreaterThan(id)
+  })
+
+  test('ends a fresh one that is refused, and one that is cut while it serves', async () => {
+    const checked: { readonly closed: boolean }[] = []
+    const check = async (fresh: SqlDriverAdapter) => {
+      checked.push(poolOf(fresh))
+      throw new Error('refused')
+    }
+    const { factory, adapter } = await flushing(1, { check })
+    const serving = poolOf(adapter)
+    await expect(factory.$flush()).rejects.toMatchObject({ code: 'CHECK_FAILED' })
+    expect(failures.splice(0)).toMatchObject([{ step: 'check' }])
+    expect(checked.map(({ closed }) => closed)).toEqual([true])
+    await adapter.startTransaction()
+    await factory.$flusher.close({ deadlineMs: 0 })
+    expect(serving.closed).toBe(true)
   })
 
   test.each(['before', 'after'])(
