@@ -225,7 +225,7 @@ class TransactionHold implements Holder {
   }
 
   end(work: () => Promise<void>): Promise<void> {
-    if (this.#error === undefined) this.#begun = undefined
+    this.#begun = undefined
     return this.race(work)
   }
 
