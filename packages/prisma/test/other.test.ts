@@ -1,3 +1,6 @@
+import { EventEmitter } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { SqlDriverAdapter, SqlDriverAdapterFactory, SqlQuery, Transaction } from '@prisma/driver-adapter-utils'
 import { afterEach, expect, test } from 'vitest'
 import { type Flushable, flushingAdapter } from '../src/index.ts'
@@ -181,4 +184,24 @@ test('a transaction that is being ended when it is cut is left to that', async (
   await factory.$flusher.close({ deadlineMs: 0 })
   await committed
   expect(sent).toEqual(['commit'])
+})
+
+test('nothing is left of what was disconnected from, though somebody listens', async () => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage: () => void = runInNewContext('gc')
+  const shown: WeakRef<EventEmitter>[] = []
+  const underlyingDriver = () => {
+    const emitter = new EventEmitter()
+    shown.push(new WeakRef(emitter))
+    return emitter
+  }
+  const { factory } = scripted({}, undefined, { underlyingDriver } as Partial<SqlDriverAdapter>)
+  factory.$flusher.on('swap', () => {})
+  for (let times = 0; times < 3; times++) await (await factory.connect()).dispose()
+  expect(shown.length).toBeGreaterThanOrEqual(3)
+  const left = () => {
+    collectGarbage()
+    return shown.filter((each) => each.deref() !== undefined).length
+  }
+  await expect.poll(left).toBe(0)
 })
