@@ -1,7 +1,7 @@
 import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { PrismaClient } from '../../../test/prisma/generated/client.ts'
 import { type Flushable, flushingAdapter, withPeriodicFlush } from '../src/index.ts'
 
@@ -295,6 +295,15 @@ test('the user name and password of a role change while queries run: none fails,
   for (const answered of await Promise.all(callers)) expect(answered).toBeGreaterThan(0)
 })
 
+test('$disconnect can be spied on, as before', async () => {
+  const prisma = withPeriodicFlush(client(), options)
+  const spy = vi.spyOn(prisma, '$disconnect')
+  await prisma.$disconnect()
+  expect(spy).toHaveBeenCalledOnce()
+  spy.mockRestore()
+})
+
 test('wrong arguments give one clear error at the call', () => {
+  expect(() => withPeriodicFlush({ intervalMs: -1 })).toThrow(RangeError)
   expect(() => withPeriodicFlush(client(), { intervalMs: -1 })).toThrow(RangeError)
 })

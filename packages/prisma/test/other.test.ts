@@ -130,38 +130,43 @@ test('what a factory connects for migrations is connected by itself, and is not 
   expect(factory.$flusher.stats()).toMatchObject({ state: 'idle' })
 })
 
-test.each<[string, boolean, string[]]>([
+test.each<[string, boolean, string[], string?]>([
   ['itself', true, ['rollback']],
   ['by a statement of its own', false, ['ROLLBACK', 'rollback']],
-])('a transaction that is cut is rolled back %s, and nothing more is sent in it', async (_, usePhantomQuery, ends) => {
-  const sent: string[] = []
-  const sending = (what: string) => async (): Promise<never> => {
-    sent.push(what)
-    return undefined as never
-  }
-  const transaction: Transaction = {
-    ...{ provider: 'sqlite', adapterName: 'mine', options: { usePhantomQuery } },
-    queryRaw: ({ sql }) => sending(sql)(),
-    executeRaw: ({ sql }) => sending(sql)(),
-    commit: sending('commit'),
-    rollback: sending('rollback'),
-    createSavepoint: sending('savepoint'),
-  }
-  const { factory } = scripted({}, undefined, { startTransaction: async () => transaction })
-  const adapter = await factory.connect()
-  const tx = await adapter.startTransaction()
-  await tx.executeRaw(statement('a'))
-  await factory.$flusher.close({ deadlineMs: 0 })
-  const uses = [
-    () => tx.queryRaw(statement('b')),
-    () => tx.executeRaw(statement('COMMIT')),
-    () => tx.createSavepoint?.('one'),
-    () => tx.commit(),
-    () => tx.rollback(),
-  ]
-  for (const use of uses) await expect(use()).rejects.toMatchObject({ code: 'CUT' })
-  expect(sent).toEqual(['a', ...ends])
-})
+  ['by one that fails', false, ['ROLLBACK', 'rollback'], 'ROLLBACK'],
+])(
+  'a transaction that is cut is rolled back %s, and nothing more is sent in it',
+  async (_, usePhantomQuery, ends, bad) => {
+    const sent: string[] = []
+    const sending = (what: string) => async (): Promise<never> => {
+      sent.push(what)
+      if (what === bad) throw new Error('lost')
+      return undefined as never
+    }
+    const transaction: Transaction = {
+      ...{ provider: 'sqlite', adapterName: 'mine', options: { usePhantomQuery } },
+      queryRaw: ({ sql }) => sending(sql)(),
+      executeRaw: ({ sql }) => sending(sql)(),
+      commit: sending('commit'),
+      rollback: sending('rollback'),
+      createSavepoint: sending('savepoint'),
+    }
+    const { factory } = scripted({}, undefined, { startTransaction: async () => transaction })
+    const adapter = await factory.connect()
+    const tx = await adapter.startTransaction()
+    await tx.executeRaw(statement('a'))
+    await factory.$flusher.close({ deadlineMs: 0 })
+    const uses = [
+      () => tx.queryRaw(statement('b')),
+      () => tx.executeRaw(statement('COMMIT')),
+      () => tx.createSavepoint?.('one'),
+      () => tx.commit(),
+      () => tx.rollback(),
+    ]
+    for (const use of uses) await expect(use()).rejects.toMatchObject({ code: 'CUT' })
+    expect(sent).toEqual(['a', ...ends])
+  },
+)
 
 test('a transaction that is being ended when it is cut is left to that', async () => {
   const sent: string[] = []
@@ -184,6 +189,20 @@ test('a transaction that is being ended when it is cut is left to that', async (
   await factory.$flusher.close({ deadlineMs: 0 })
   await committed
   expect(sent).toEqual(['commit'])
+})
+
+test('a transaction has the savepoints that the adapter’s has, and its lease ends also when its own end fails', async () => {
+  const { factory } = scripted({}, undefined, {
+    startTransaction: async () => ({
+      ...{ provider: 'sqlite', adapterName: 'mine', options: { usePhantomQuery: true } },
+      ...{ queryRaw: hanging, executeRaw: hanging, rollback: hanging },
+      commit: () => Promise.reject(new Error('no farewell')),
+    }),
+  })
+  const tx = await (await factory.connect()).startTransaction()
+  expect([tx.createSavepoint, tx.rollbackToSavepoint, tx.releaseSavepoint]).toEqual([undefined, undefined, undefined])
+  await expect(tx.commit()).rejects.toThrow('no farewell')
+  expect(factory.$flusher.stats()).toMatchObject({ leases: 0 })
 })
 
 test('nothing is left of what was disconnected from, though somebody listens', async () => {
