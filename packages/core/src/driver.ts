@@ -67,9 +67,9 @@ export interface Driver<Client> {
 
   /**
    * Closes every idle connection of a client that gets no new work; resolves when those are closed. Called at the swap
-   * and again as leases end, so it must be safe to repeat.
+   * and again as leases end, so it must be safe to repeat. `busy` leases may still have a connection each.
    */
-  retire?(client: Client): Promise<void>
+  retire?(client: Client, busy: number): Promise<void>
 
   /** Closes the client; nothing is in flight. */
   close(client: Client): Promise<void>

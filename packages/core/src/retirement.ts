@@ -156,7 +156,7 @@ export class Retirement<Client> {
     if (retire === undefined) return
     // What is busy now may be idle by then, and open still.
     const busy = this.#generation.pooled
-    ;(async () => retire.call(this.#driver, this.#generation.client))()
+    ;(async () => retire.call(this.#driver, this.#generation.client, busy))()
       .then(() => {
         this.#generation.shed(busy)
         this.#judge()

@@ -92,7 +92,7 @@ describe('the driver', () => {
     // Both at once, as when leases end in a burst: neither may open a connection in order to close it.
     let opened = 0
     pool.on('connect', () => opened++)
-    await Promise.all([driver.retire(pool), driver.retire(pool)])
+    await Promise.all([driver.retire(pool, 1), driver.retire(pool, 1)])
     expect({ connections: driver.connections(pool), opened }).toEqual({ connections: 1, opened: 0 })
     busy.release()
     await driver.close(pool)

@@ -141,13 +141,16 @@ async function reserveIdle(client: Client): Promise<Reserved | undefined> {
   return idle
 }
 
-async function retire(client: Client): Promise<void> {
+async function retire(client: Client, busy: number): Promise<void> {
   const opened = openedOf(client)
   opened.sockets.retiring = true
   // Whatever these were to serve has gone to the fresh client.
   opened.sockets.dropConnecting()
   // close() on a reserved connection marks it as ending for good, and it then outlives its release.
-  if (opened.reservations > 0) return
+  if (opened.reservations > 0) {
+    opened.shrinking = opened.shrinking.catch(noop).then(() => shrink(client, opened.sockets.size - busy))
+    return opened.shrinking
+  }
   // Resolves only when the busy ones have finished too, so nobody waits for it. Once is enough: the busy ones end as they
   // become idle, and each further call would leave a listener on every socket that is not closed yet.
   opened.closing ??= client.close().catch(noop)

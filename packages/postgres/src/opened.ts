@@ -13,6 +13,8 @@ export class Opened {
   reservations = 0
   /** Set once its idle connections have been closed, and the others told to end when they become idle. */
   closing: Promise<unknown> | undefined
+  /** Idle connections that are closed one by one meanwhile, beside reserved ones. */
+  shrinking: Promise<void> = Promise.resolve()
   /** Whether the client may run queries at once: it knows its server's array types, or it is the first. */
   ready: boolean
   readonly #canceller: Handler

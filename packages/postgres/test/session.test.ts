@@ -247,3 +247,26 @@ describe.each([
     }
   })
 })
+
+test('what is idle beside a reserved connection closes at the swap, and what becomes idle later', async () => {
+  const busy = () => Promise.all([1, 2, 3].map(() => wide`select pg_sleep(0.05)`))
+  const wide = withPeriodicFlush(() => postgres(server.url(), { max: 3 }), { intervalMs: false })
+  const retiring = () => wide.$flusher.stats().retiring.map(({ leases, connections }) => ({ leases, connections }))
+  await busy()
+  const reserved = await wide.reserve()
+  await wide.$flush(swapped)
+  await vi.waitFor(() => expect(retiring()).toEqual([{ leases: 1, connections: 1 }]), { timeout: 30_000 })
+  await busy()
+  const other = await wide.reserve()
+  const running = wide`select pg_sleep(0.2)`
+  await wide.$flush(swapped)
+  await running
+  const alone = { leases: 1, connections: 1 }
+  await vi.waitFor(() => expect(retiring()).toEqual([alone, alone]), { timeout: 30_000 })
+  expect(await reserved`select 1 as one`).toEqual([{ one: 1 }])
+  expect(await other`select 1 as one`).toEqual([{ one: 1 }])
+  reserved.release()
+  other.release()
+  await vi.waitFor(() => expect(retiring()).toEqual([]), { timeout: 30_000 })
+  await wide.$flusher.close()
+})

@@ -238,7 +238,7 @@ describe('members of the client alone', () => {
     const behind = sql`select pg_sleep(57)`.execute()
     const outcomes = Promise.allSettled([running, behind])
     const active = async () =>
-      (await server.backends()).filter(({ query, state }) => /57/.test(query) && state === 'active')
+      (await server.backends()).filter(({ query, state }) => /pg_sleep\(57\)/.test(query) && state === 'active')
     await eventually(async () => expect(await active()).toHaveLength(1))
     behind.cancel()
     running.cancel()

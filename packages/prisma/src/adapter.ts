@@ -122,8 +122,10 @@ function verified(factory: SqlDriverAdapterFactory, name = 'factory'): SqlDriver
 async function connect(rotation: Rotation): Promise<SqlDriverAdapter> {
   rotation.begin()
   try {
-    // Prisma asks a connected adapter for its connection info at once, synchronously.
-    const first = await rotation.flusher.run('query', async (adapter) => adapter)
+    // Prisma asks a connected adapter for its connection info at once, synchronously. As natively, to connect waits for
+    // nobody who holds a connection.
+    const { flusher } = rotation
+    const first = flusher.current() ?? (await flusher.run('query', async (adapter) => adapter))
     return new FlushingAdapter(rotation, first)
   } catch (error) {
     await rotation.end()
@@ -169,7 +171,7 @@ class FlushingAdapter implements SqlDriverAdapter {
     const hold = new TransactionHold((error) => this.#flusher.failed(lease.client, error))
     const lease = this.#flusher.tryAcquire(hold) ?? (await this.#flusher.acquire(hold, this.#patience).catch(tooLate))
     try {
-      return new FlushingTransaction(await hold.race(lease.client.startTransaction(isolationLevel)), lease, hold)
+      return new FlushingTransaction(await hold.begin(() => lease.client.startTransaction(isolationLevel)), lease, hold)
     } catch (error) {
       lease.release()
       throw error
@@ -198,10 +200,15 @@ function tooLate(error: unknown): never {
   throw late ? new Error('timeout exceeded when trying to connect') : error
 }
 
-/** Holds a lease for a transaction, and rejects whatever it waits for once it is cut. */
+/**
+ * Holds a lease for a transaction. Once it is cut, whatever waits is rejected, nothing more is sent, and it is rolled back:
+ * nothing that failed with CUT is committed later, and a connection of a pool that lives on goes back to it.
+ */
 class TransactionHold implements Holder {
   readonly kind = 'transaction'
   #error: Error | undefined
+  /** Until it ends by itself. */
+  #begun: Promise<Transaction> | undefined
   readonly #waiting = new Set<(error: Error) => void>()
   readonly #failed: (error: unknown) => void
 
@@ -210,26 +217,46 @@ class TransactionHold implements Holder {
     this.#failed = failed
   }
 
+  begin(work: () => Promise<Transaction>): Promise<Transaction> {
+    return this.race(() => {
+      this.#begun = work()
+      return this.#begun
+    })
+  }
+
+  end(work: () => Promise<void>): Promise<void> {
+    this.#begun = undefined
+    return this.race(work)
+  }
+
   cut(error: Error): void {
     this.#error = error
     for (const reject of this.#waiting) reject(error)
+    // Nobody is left to hear how that goes.
+    this.#begun?.then(rollBack).catch(() => {})
   }
 
-  race<T>(work: Promise<T>): Promise<T> {
+  race<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.#error !== undefined) {
-        // Whatever the dropped connection says to it, the caller gets to know that it was cut.
-        work.catch(() => {})
-        reject(this.#error)
-        return
-      }
+      if (this.#error !== undefined) return reject(this.#error)
       this.#waiting.add(reject)
       const fail = (error: unknown): void => {
         this.#failed(error)
         reject(error)
       }
-      work.then(resolve, fail).finally(() => this.#waiting.delete(reject))
+      work()
+        .then(resolve, fail)
+        .finally(() => this.#waiting.delete(reject))
     })
+  }
+}
+
+/** As Prisma does it. */
+async function rollBack(transaction: Transaction): Promise<void> {
+  try {
+    if (!transaction.options.usePhantomQuery) await transaction.executeRaw({ sql: 'ROLLBACK', args: [], argTypes: [] })
+  } finally {
+    await transaction.rollback()
   }
 }
 
@@ -254,30 +281,31 @@ class FlushingTransaction implements Transaction {
     this.options = transaction.options
     // Prisma takes the presence of these for the ability.
     const { createSavepoint, rollbackToSavepoint, releaseSavepoint } = transaction
-    if (createSavepoint) this.createSavepoint = (name) => hold.race(createSavepoint.call(transaction, name))
-    if (rollbackToSavepoint) this.rollbackToSavepoint = (name) => hold.race(rollbackToSavepoint.call(transaction, name))
-    if (releaseSavepoint) this.releaseSavepoint = (name) => hold.race(releaseSavepoint.call(transaction, name))
+    if (createSavepoint) this.createSavepoint = (name) => hold.race(() => createSavepoint.call(transaction, name))
+    if (rollbackToSavepoint)
+      this.rollbackToSavepoint = (name) => hold.race(() => rollbackToSavepoint.call(transaction, name))
+    if (releaseSavepoint) this.releaseSavepoint = (name) => hold.race(() => releaseSavepoint.call(transaction, name))
   }
 
   queryRaw(query: SqlQuery): Promise<SqlResultSet> {
-    return this.#hold.race(this.#transaction.queryRaw(query))
+    return this.#hold.race(() => this.#transaction.queryRaw(query))
   }
 
   executeRaw(query: SqlQuery): Promise<number> {
-    return this.#hold.race(this.#transaction.executeRaw(query))
+    return this.#hold.race(() => this.#transaction.executeRaw(query))
   }
 
   commit(): Promise<void> {
-    return this.#finish(this.#transaction.commit())
+    return this.#finish(() => this.#transaction.commit())
   }
 
   rollback(): Promise<void> {
-    return this.#finish(this.#transaction.rollback())
+    return this.#finish(() => this.#transaction.rollback())
   }
 
-  async #finish(work: Promise<void>): Promise<void> {
+  async #finish(work: () => Promise<void>): Promise<void> {
     try {
-      await this.#hold.race(work)
+      await this.#hold.end(work)
     } finally {
       this.#lease.release()
     }

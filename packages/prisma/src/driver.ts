@@ -1,6 +1,8 @@
+import { EventEmitter } from 'node:events'
 import { type Driver, PeriodicFlushError } from '@periodic-flush/core'
 import { isPgPool, OwnedPool, type PgPool } from '@periodic-flush/pg/owned-pool'
 import type { SqlDriverAdapter, SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import { MariadbClient } from './mariadb-client.ts'
 import { isMariadbPool, type MariadbPool, WatchedMariadbPool } from './mariadb-pool.ts'
 import { suspect } from './suspect.ts'
 
@@ -34,11 +36,10 @@ function ownedPool(pool: PgPool): OwnedPool {
   return owned
 }
 
-function watchedPool(pool: MariadbPool, dispose: () => Promise<void>): WatchedMariadbPool {
-  const pooled = watchedPools.get(pool) ?? new WatchedMariadbPool(pool)
-  watchedPools.set(pool, pooled)
-  pooled.serve(dispose)
-  return pooled
+function watchedPool(pool: MariadbPool): WatchedMariadbPool {
+  const watched = watchedPools.get(pool) ?? new WatchedMariadbPool(pool)
+  watchedPools.set(pool, watched)
+  return watched
 }
 
 /** How long a caller may wait for a connection of what the adapter talks through, in milliseconds; undefined: for ever. */
@@ -55,26 +56,32 @@ export function patienceOf(adapter: SqlDriverAdapter): number | undefined {
  */
 export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['connect']): Driver<SqlDriverAdapter> {
   const pools = new WeakMap<SqlDriverAdapter, OwnedPool>()
-  const watched = new WeakMap<SqlDriverAdapter, WatchedMariadbPool>()
-  const known = (adapter: SqlDriverAdapter) => pools.get(adapter) ?? watched.get(adapter)
+  const mariadb = new WeakMap<SqlDriverAdapter, MariadbClient>()
+  const known = (adapter: SqlDriverAdapter) => pools.get(adapter) ?? mariadb.get(adapter)?.pool
   const seen = new WeakSet<object>()
+  /** What the last adapter talks through, if it tells of errors. */
+  let last: EventEmitter | undefined
 
   return {
     name,
     async open() {
+      const heard = last?.listeners('error')
       const adapter = await connect()
       const underlying = underlyingDriver(adapter)
       if (typeof underlying === 'object' && underlying !== null) {
-        // Not disposed of: with `disposeExternalPool` that would end the pool that serves.
-        if (seen.has(underlying)) throw sameClient(name)
+        if (seen.has(underlying)) {
+          // Not disposed of: with `disposeExternalPool` that would end the pool that serves. But what it listens to would
+          // grow with each flush.
+          if (underlying === last) forgetAllBut(heard, last)
+          throw sameClient(name)
+        }
         seen.add(underlying)
+        last = underlying instanceof EventEmitter ? underlying : undefined
       }
       if (isPgPool(underlying)) pools.set(adapter, ownedPool(underlying))
-      else if (isMariadbPool(underlying))
-        watched.set(
-          adapter,
-          watchedPool(underlying, () => adapter.dispose()),
-        )
+      else if (isMariadbPool(underlying)) {
+        mariadb.set(adapter, new MariadbClient(watchedPool(underlying), () => adapter.dispose()))
+      }
       return adapter
     },
     async check(adapter) {
@@ -98,23 +105,30 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
     shrink: async (adapter, count) => pools.get(adapter)?.shrink(count),
     async retire(adapter) {
       await pools.get(adapter)?.shrink(Number.POSITIVE_INFINITY)
-      await watched.get(adapter)?.retire()
+      await mariadb.get(adapter)?.retire()
     },
     async close(adapter) {
-      const pool = watched.get(adapter)
-      if (pool !== undefined) return pool.close()
-      await adapter.dispose()
+      const client = mariadb.get(adapter)
+      if (client !== undefined) return client.close()
       const owned = pools.get(adapter)
-      // One that was given to the adapter lives on, with its connections.
-      if (owned?.pool.ending !== false) await owned?.closed()
+      const ended = owned?.pool.ending === true
+      await adapter.dispose()
+      // One that was given to the adapter lives on, with its connections, or as long as its owner has them.
+      if (!ended && owned?.pool.ending !== false) await owned?.closed()
     },
     cut(adapter) {
-      const pool = watched.get(adapter)
-      if (pool !== undefined) return pool.cut()
+      const client = mariadb.get(adapter)
+      if (client !== undefined) return client.cut()
       pools.get(adapter)?.drop()
       // Nobody is left to hear how that goes: core has rejected what was in flight.
       adapter.dispose().catch(() => {})
     },
+  }
+}
+
+function forgetAllBut(heard: readonly unknown[] = [], emitter: EventEmitter): void {
+  for (const listener of emitter.listeners('error')) {
+    if (!heard.includes(listener)) emitter.off('error', listener as () => void)
   }
 }
 

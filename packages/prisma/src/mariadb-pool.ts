@@ -27,11 +27,8 @@ export function isMariadbPool(value: unknown): value is MariadbPool {
 }
 
 /**
- * A pool of the mariadb connector with what its events tell of its connections.
- *
- * It fills itself at once, and opens another connection for each that one closes: only its end makes it smaller. That
- * closes what is idle at once and the rest as it is given back, but fails whoever waits for a connection, and kills ten
- * seconds later what is still in use. So it ends as soon as nobody waits in it, and what is in use is left alone.
+ * A pool of the mariadb connector with what its events tell of its connections. One of the user's may have several
+ * clients on it, and connections in use elsewhere.
  */
 export class WatchedMariadbPool {
   readonly #pool: MariadbPool
@@ -40,9 +37,11 @@ export class WatchedMariadbPool {
   readonly #busy = new Set<MariadbConnection>()
   /** Who waits for a socket to close. */
   readonly #closings: (() => void)[] = []
+  /** Who is told whenever a connection is handed out. */
+  readonly #listeners: (() => void)[] = []
   #endpoints: readonly Endpoint[] = []
-  #dispose = async (): Promise<void> => {}
-  #state: 'serving' | 'retiring' | 'ending' = 'serving'
+  /** Ended here, and not by an owner of its own. */
+  #ended = false
 
   constructor(pool: MariadbPool) {
     this.#pool = pool
@@ -51,19 +50,9 @@ export class WatchedMariadbPool {
       // Those that were opened before anybody could listen.
       this.#see(connection)
       this.#busy.add(connection)
-      if (this.#state === 'retiring') this.retire().catch(() => {})
+      for (const listener of this.#listeners) listener()
     })
     pool.on('release', (connection) => this.#busy.delete(connection))
-  }
-
-  /**
-   * Serves from now on, also again: a pool that is left to its owner outlives its end here.
-   *
-   * @param dispose ends the pool, unless that is left to its owner.
-   */
-  serve(dispose: () => Promise<void>): void {
-    this.#dispose = dispose
-    this.#state = 'serving'
   }
 
   get connections(): number {
@@ -83,31 +72,34 @@ export class WatchedMariadbPool {
     return this.#endpoints
   }
 
-  /** Closes what is idle now, and the rest as it is given back, unless somebody waits in the pool: then later. */
-  async retire(): Promise<void> {
-    if (this.#state === 'ending') return
-    this.#state = 'retiring'
-    if (this.#pool.taskQueueSize() > 0 || this.#pool.activeConnections() > this.#busy.size) return
-    await this.#end()
+  /** Whether somebody waits for a connection: in its queue, or while one is tried out. */
+  get awaited(): boolean {
+    return this.#pool.taskQueueSize() > 0 || this.#pool.activeConnections() > this.#busy.size
   }
 
-  /** Closes everything, when nothing is in use; resolves when the server has seen it off, unless it is left to its owner. */
-  async close(): Promise<void> {
-    if (this.#state !== 'ending') await this.#end()
-    if (!this.#pool.closed) return
+  /** Calls `listener` whenever somebody has been given a connection, until the pool ends. */
+  onAcquire(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** @param dispose ends the pool, unless that is left to its owner; what is in use then is left alone. */
+  end(dispose: () => Promise<void>): Promise<void> {
+    const { closed } = this.#pool
+    const disposed = dispose()
+    if (!closed && this.#pool.closed) this.#ended = true
+    return disposed
+  }
+
+  /** Resolves when the server has seen off what was ended here. */
+  async gone(): Promise<void> {
+    if (!this.#ended) return
     while (this.#sockets.size > 0) await new Promise<void>((resolve) => this.#closings.push(resolve))
   }
 
   /** Drops every socket. One that is still connecting is dropped by the connector, when it is or at its time-out. */
-  cut(): void {
-    if (this.#state !== 'ending') this.#end().catch(() => {})
+  drop(): void {
     // With an error, or the connector would not notice.
     for (const socket of this.#sockets.values()) socket.destroy(new Error('Connection terminated'))
-  }
-
-  #end(): Promise<void> {
-    this.#state = 'ending'
-    return this.#dispose()
   }
 
   #see(connection: MariadbConnection): void {
@@ -126,8 +118,9 @@ export class WatchedMariadbPool {
       this.#endpoints = [{ host: opts.host, port: opts.port }]
     }
     const { destroy } = connection
+    // The connector kills what is still in use ten seconds after an end.
     connection.destroy = () => {
-      if (this.#state !== 'ending' || !this.#pool.closed) destroy.call(connection)
+      if (!this.#ended) destroy.call(connection)
     }
   }
 }

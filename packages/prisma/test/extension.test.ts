@@ -1,7 +1,7 @@
 import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { PrismaClient } from '../../../test/prisma/generated/client.ts'
 import { type Flushable, flushingAdapter, withPeriodicFlush } from '../src/index.ts'
 
@@ -159,7 +159,9 @@ test('an adapter around an existing pool is found out, and the pool lives on', a
     options,
   )
   await prisma.$queryRaw`select 1`
-  await expect(prisma.$flush()).rejects.toMatchObject({ code: 'SAME_CLIENT' })
+  const listening = pool.listenerCount('error')
+  for (let times = 0; times < 3; times++) await expect(prisma.$flush()).rejects.toMatchObject({ code: 'SAME_CLIENT' })
+  expect(pool.listenerCount('error')).toBe(listening)
   await prisma.$queryRaw`select 1`
   await expect(pool.query('select 1')).resolves.toMatchObject({ rowCount: 1 })
   await prisma.$disconnect()
@@ -189,6 +191,18 @@ test('an existing pool is left as it is when the client disconnects or is closed
   held.release()
   await pool.end()
   await server.killBackends({ database })
+})
+
+test('an existing pool that its owner is ending keeps no client from disconnecting, and keeps what is in use', async () => {
+  const pool = new pg.Pool({ connectionString })
+  const prisma = withPeriodicFlush(new PrismaClient({ adapter: new PrismaPg(pool) }), options)
+  await pidOf(prisma)
+  const held = await pool.connect()
+  const ended = pool.end()
+  await prisma.$disconnect()
+  expect((await held.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+  held.release()
+  await ended
 })
 
 test.each<[string, (flush: (prisma: Flushable) => Promise<unknown>) => Promise<void>]>([
@@ -281,6 +295,15 @@ test('the user name and password of a role change while queries run: none fails,
   for (const answered of await Promise.all(callers)) expect(answered).toBeGreaterThan(0)
 })
 
+test('$disconnect can be spied on, as before', async () => {
+  const prisma = withPeriodicFlush(client(), options)
+  const spy = vi.spyOn(prisma, '$disconnect')
+  await prisma.$disconnect()
+  expect(spy).toHaveBeenCalledOnce()
+  spy.mockRestore()
+})
+
 test('wrong arguments give one clear error at the call', () => {
+  expect(() => withPeriodicFlush({ intervalMs: -1 })).toThrow(RangeError)
   expect(() => withPeriodicFlush(client(), { intervalMs: -1 })).toThrow(RangeError)
 })

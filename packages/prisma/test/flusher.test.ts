@@ -118,6 +118,16 @@ test('a connect that fails counts for nobody', async () => {
   expect(await server.backends()).toEqual([])
 })
 
+test('to connect waits for nobody who holds a connection', async () => {
+  const factory = flushing()
+  const adapter = await factory.connect()
+  const held = await Promise.all([1, 2, 3].map(() => adapter.startTransaction()))
+  const other = await factory.connect()
+  expect(factory.$flusher.stats()).toMatchObject({ leases: 3, waiting: 0 })
+  for (const tx of held) await tx.rollback()
+  await Promise.all([adapter.dispose(), other.dispose()])
+})
+
 test('pause() ends timed flushes, and resume() begins them anew', async () => {
   const factory = flushing({ intervalMs: 20, jitter: 0 })
   const adapter = await factory.connect()

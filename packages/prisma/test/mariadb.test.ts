@@ -11,6 +11,11 @@ const ask = async (of: SqlQueryable, sql: string): Promise<unknown> =>
 
 const idOf = async (of: SqlQueryable): Promise<number> => Number(await ask(of, 'select connection_id()'))
 
+type Pool = Extract<ConstructorParameters<typeof PrismaMariaDb>[0], { activeConnections(): number }>
+
+/** Documented by mariadb, and shown by its adapter. */
+const poolOf = (adapter: SqlDriverAdapter): Pool => Reflect.apply(Reflect.get(adapter, 'underlyingDriver'), adapter, [])
+
 /** The sockets that this process holds. */
 const openSockets = () => process.getActiveResourcesInfo().filter((resource) => resource === 'TCPSocketWrap').length
 
@@ -43,6 +48,23 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     return { factory, adapter }
   }
 
+  /** A pool that somebody else has made, with its owner's adapter on it. */
+  async function owned() {
+    const owner = await new PrismaMariaDb(`${pair.url()}?connectionLimit=2`).connect()
+    return { owner, pool: poolOf(owner) }
+  }
+
+  /** Lets the connector's ten seconds pass at once, of which it looks a hundred times, a tenth of a second apart. */
+  function lookOften(): () => number {
+    const { setTimeout: later } = globalThis
+    let looks = 0
+    vi.spyOn(globalThis, 'setTimeout').mockImplementation(((...[work, ms, ...rest]: unknown[]) => {
+      if (ms === 100) looks++
+      return Reflect.apply(later, undefined, [work, ms === 100 ? 1 : ms, ...rest])
+    }) as typeof setTimeout)
+    return () => looks
+  }
+
   const backends = async () => (await pair.blue.backends()).length
 
   test('each transaction that outlives its flush keeps its own connection, and no more', async () => {
@@ -66,15 +88,9 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     const { factory, adapter } = await flushing(2)
     const tx = await adapter.startTransaction()
     const id = await idOf(tx)
-    // The connector looks a hundred times, a tenth of a second apart.
-    const { setTimeout: later } = globalThis
-    let looks = 0
-    vi.spyOn(globalThis, 'setTimeout').mockImplementation(((...[work, ms, ...rest]: unknown[]) => {
-      if (ms === 100) looks++
-      return Reflect.apply(later, undefined, [work, ms === 100 ? 1 : ms, ...rest])
-    }) as typeof setTimeout)
+    const looks = lookOften()
     await factory.$flush(swapped)
-    await expect.poll(() => looks, { timeout: 20_000 }).toBe(100)
+    await expect.poll(looks, { timeout: 20_000 }).toBe(100)
     expect(await idOf(tx)).toBe(id)
     await tx.commit()
     await expect.poll(() => factory.$flusher.stats().retiring).toEqual([])
@@ -104,6 +120,7 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     }
     const { factory, adapter } = await connected(flushingAdapter(() => new PrismaMariaDb(url()), { intervalMs: false }))
     // What was given back, or lost, is not taken for what is in use.
+    await expect.poll(backends, { timeout: 20_000 }).toBe(3)
     await Promise.all([1, 2, 3].map(() => idOf(adapter)))
     const doomed = await adapter.startTransaction()
     await pair.blue.query(`kill connection ${await idOf(doomed)}`)
@@ -113,8 +130,7 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     const { now } = Date
     vi.spyOn(Date, 'now').mockImplementation(() => now() + 1_000)
     await stalling.stall()
-    // Documented by mariadb, and shown by its adapter.
-    const old = Reflect.apply(Reflect.get(adapter, 'underlyingDriver'), adapter, []) as { readonly closed: boolean }
+    const old = poolOf(adapter)
     const beginning = adapter.startTransaction()
     port = pair.port
     await factory.$flush(swapped)
@@ -133,8 +149,7 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     const { factory, adapter } = await flushing(2, { deadlineMs: 50 })
     const tx = await adapter.startTransaction()
     expect(factory.$flusher.stats().peers).toEqual([`127.0.0.1:${pair.port}`])
-    const driver: () => { activeConnections(): number } = Reflect.get(adapter, 'underlyingDriver')
-    const old = driver.call(adapter)
+    const old = poolOf(adapter)
     const sleeping = ask(tx, 'select sleep(61)').catch((error: unknown) => error)
     await expect
       .poll(async () => (await pair.blue.backends()).some(({ query }) => query.includes('sleep(61)')))
@@ -169,9 +184,8 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
   })
 
   test('a pool that exists already is left as it is when its client disconnects or is closed', async () => {
-    const owner = await new PrismaMariaDb(`${pair.url()}?connectionLimit=2`).connect()
+    const { owner, pool } = await owned()
     disposals.push(() => owner.dispose())
-    const pool = Reflect.apply(Reflect.get(owner, 'underlyingDriver'), owner, [])
     const { factory, adapter } = await connected(flushingAdapter(new PrismaMariaDb(pool), { intervalMs: false }))
     const held = await owner.startTransaction()
     const id = await idOf(held)
@@ -188,6 +202,66 @@ describe.runIf(mariadbInstalled)('adapter-mariadb', () => {
     await held.rollback().catch(() => {})
     // What it was cut off from is replaced, and what it closes is closed.
     expect(await idOf(owner)).toBeGreaterThan(id)
+  })
+
+  test('ends a fresh one that is refused, and one that is cut while it serves', async () => {
+    const checked: { readonly closed: boolean }[] = []
+    const check = async (fresh: SqlDriverAdapter) => {
+      checked.push(poolOf(fresh))
+      throw new Error('refused')
+    }
+    const { factory, adapter } = await flushing(1, { check })
+    const serving = poolOf(adapter)
+    await expect(factory.$flush()).rejects.toMatchObject({ code: 'CHECK_FAILED' })
+    expect(failures.splice(0)).toMatchObject([{ step: 'check' }])
+    expect(checked.map(({ closed }) => closed)).toEqual([true])
+    await adapter.startTransaction()
+    await factory.$flusher.close({ deadlineMs: 0 })
+    expect(serving.closed).toBe(true)
+  })
+
+  test.each(['before', 'after'])(
+    'the owner of a pool who ends it %s its client has gone ends it as always, also what is in use by then',
+    async (when) => {
+      const { owner, pool } = await owned()
+      const { adapter } = await connected(flushingAdapter(new PrismaMariaDb(pool), { intervalMs: false }))
+      const held = await owner.startTransaction()
+      await idOf(adapter)
+      if (when === 'after') await adapter.dispose()
+      lookOften()
+      const ended = owner.dispose()
+      if (when === 'before') await adapter.dispose()
+      expect(await idOf(held)).toBeGreaterThan(0)
+      await ended
+      await expect(idOf(held)).rejects.toThrow()
+      await held.rollback().catch(() => {})
+    },
+  )
+
+  test('a transaction that still waited for a pool that lives on gives its connection back when it is cut', async () => {
+    const { owner, pool } = await owned()
+    disposals.push(() => owner.dispose())
+    const { factory, adapter } = await connected(flushingAdapter(new PrismaMariaDb(pool), { intervalMs: false }))
+    const held = [await owner.startTransaction(), await owner.startTransaction()]
+    const waiting = expect(adapter.startTransaction()).rejects.toMatchObject({ code: 'CUT' })
+    await factory.$flusher.close({ deadlineMs: 0 })
+    await waiting
+    for (const tx of held) await tx.rollback().catch(() => {})
+    const again = await Promise.all([owner.startTransaction(), owner.startTransaction()])
+    for (const tx of again) await tx.rollback()
+  })
+
+  test('of two clients on one pool, only the one that shall disposes of it', async () => {
+    const { pool } = await owned()
+    const on = (options: ConstructorParameters<typeof PrismaMariaDb>[1]) =>
+      connected(flushingAdapter(new PrismaMariaDb(pool, options), { intervalMs: false }))
+    const { adapter: guest } = await on({})
+    const { adapter: host } = await on({ disposeExternalPool: true })
+    await Promise.all([idOf(guest), idOf(host)])
+    await guest.dispose()
+    expect(await idOf(host)).toBeGreaterThan(0)
+    await host.dispose()
+    await expect.poll(backends, { timeout: 20_000 }).toBe(0)
   })
 
   test.each(['read_only', 'tx_read_only'])(

@@ -67,6 +67,14 @@ export function sessionPages(edition: Edition, { users, posts }: Schema): Pages<
         })
         return [await reasonOf(failed), await db.$count(posts)]
       },
+      'roll back where the connection is lost': onDatabase(async (db, on) => {
+        const failed = db.transaction(async (tx) => {
+          await tx.delete(posts)
+          await on.flush()
+          await tx.execute(sql`kill connection_id()`)
+        })
+        return [await reasonOf(failed), await db.$count(posts)]
+      }),
       'read committed, read write': configured({ isolationLevel: 'read committed', accessMode: 'read write' }),
       'repeatable read, read only': configured({ isolationLevel: 'repeatable read', accessMode: 'read only' }),
       'with a consistent snapshot': onDatabase((db, on) =>

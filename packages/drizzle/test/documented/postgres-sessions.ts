@@ -89,6 +89,19 @@ export function sessionPages(edition: Edition, { users, posts, secrets }: Schema
         )
         return [reason, await db.$count(posts)]
       },
+      'roll back where the commit fails': onDatabase(async (db, on) => {
+        const reason = await reasonOf(
+          db.transaction(async (tx) => {
+            await tx.execute(
+              sql`create temporary table chain (id int primary key, next int references chain deferrable initially deferred)`,
+            )
+            await tx.delete(posts)
+            await tx.execute(sql`insert into chain values (1, 2)`)
+            await on.flush()
+          }),
+        )
+        return [reason, await db.$count(posts)]
+      }),
       'isolation level': configured({ isolationLevel: 'repeatable read' }),
       'read uncommitted, read write': configured({ isolationLevel: 'read uncommitted', accessMode: 'read write' }),
       'serializable, read only, deferrable': configured({

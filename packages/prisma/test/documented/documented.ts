@@ -180,6 +180,11 @@ export const documented: Readonly<Record<string, Readonly<Record<string, Where>>
     'rollback by a statement': transactions('a statement that fails in a function rolls back'),
     'nested transactions': transactions('a transaction in a transaction: what it did is undone alone'),
     timeout: transactions('P2028 after `timeout`'),
+    'timeout while a statement runs': transactions(
+      'P2028 after `timeout` of one whose statement still runs: what comes after it is undone',
+    ),
+    'a connection that is lost in a transaction': transactions('one whose connection is lost %s fails as natively'),
+    'a commit that fails': transactions('one whose commit fails is rolled back, and gives its lease back'),
     'maxWait and timeout of an array': transactions('an array with `maxWait` and `timeout` waits for its connection'),
     'an array in a function': transactions('an array in a function'),
     maxWait: transactions('P2028 after `maxWait`, and whoever waited longer gets its turn'),

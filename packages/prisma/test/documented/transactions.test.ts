@@ -125,10 +125,11 @@ const works: Record<string, Work> = {
         async (tx) => {
           await rename(tx, 1, 'A')
           await flush()
-          await new Promise((resolve) => setTimeout(resolve, 400))
+          await new Promise((resolve) => setTimeout(resolve, 1_200))
           return tx.user.count()
         },
-        { timeout: 200 },
+        // Long enough for the statement: one that Prisma sends as the time is over is committed, also natively.
+        { timeout: 1_000 },
       ),
     )
     return [failed, await names(prisma)]
@@ -204,6 +205,57 @@ describe.each(engines)('transactions of $name', (engine) => {
       const ofAll: Work = (prisma) => prisma.$transaction((tx) => rename(tx, 1, 'A').then(() => level(tx)))
       const settings = { transactionOptions: { isolationLevel, maxWait: 5_000, timeout: 10_000 } }
       expect(await alike(on, ofAll, { settings })).toEqual(ofOne)
+    },
+  )
+
+  test('P2028 after `timeout` of one whose statement still runs: what comes after it is undone', async () => {
+    const sleep = { postgresql: 'select pg_sleep(1.2)::text', mysql: 'select sleep(1.2)' }[engine.name]
+    const work: Work = async (prisma, flush) => {
+      const use = async (tx: Within) => {
+        await rename(tx, 1, 'A')
+        await Promise.all([flush(), tx.$queryRawUnsafe(sleep)])
+        await rename(tx, 2, 'B')
+      }
+      return [await outcome(() => prisma.$transaction(use, { timeout: 1_000 })), await names(prisma)]
+    }
+    expect(JSON.stringify(await alike(on, work))).toContain('P2028')
+  })
+
+  test.each(['before a statement', 'before its end'])(
+    'one whose connection is lost %s fails as natively',
+    async (when) => {
+      const database = new URL(on.server.url()).pathname.slice(1)
+      const work: Work = async (prisma, flush) => {
+        const use = async (tx: Within) => {
+          await rename(tx, 1, 'A')
+          await flush()
+          await on.server.killBackends({ database })
+          // So that the client knows.
+          await on.server.query('select 1')
+          if (when === 'before a statement') await tx.user.count()
+        }
+        return [await outcome(() => prisma.$transaction(use)), await names(prisma)]
+      }
+      expect(JSON.stringify(await alike(on, work))).toContain('"failed"')
+    },
+  )
+
+  test.runIf(engine.name === 'postgresql')(
+    'one whose commit fails is rolled back, and gives its lease back',
+    async () => {
+      const statements = [
+        `create temporary table chain (id int primary key, next int references chain deferrable initially deferred)`,
+        'insert into chain values (1, 2)',
+      ]
+      const work: Work = async (prisma, flush) => {
+        const interactive = prisma.$transaction(async (tx) => {
+          for (const statement of statements) await tx.$executeRawUnsafe(statement)
+          await flush()
+        })
+        const array = () => prisma.$transaction(statements.map((statement) => prisma.$executeRawUnsafe(statement)))
+        return [await outcome(() => interactive), await outcome(array), await names(prisma)]
+      }
+      expect(JSON.stringify(await alike(on, work))).toMatch(/23503.*23503/)
     },
   )
 })
