@@ -19,6 +19,12 @@ export interface Query extends Promise<unknown> {
   /** What a cursor does with its next rows; an iterator replaces it at every step. */
   cursorFn?: (rows: unknown) => unknown
   readonly streaming?: boolean
+  forEachFn?: (...args: unknown[]) => unknown
+}
+
+/** A connection of postgres.js, which it shows while a statement is sent on it. */
+export interface Connection {
+  onclose: ((error: Error) => void) | null | undefined
 }
 
 export interface Handler {
@@ -46,7 +52,7 @@ export interface ClientOptions {
   readonly debug: unknown
   readonly fetch_types: unknown
   readonly parameters: object
-  readonly parsers: Record<string, unknown>
+  parsers: Record<string, unknown>
   readonly serializers: Record<string, unknown>
   readonly shared: { readonly typeArrayMap: Record<string, unknown> }
   /** Read live at every connect. */

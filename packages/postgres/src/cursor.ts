@@ -1,4 +1,5 @@
 import type { Query } from './client.ts'
+import { ofOwner, thrownByOwner } from './thrown.ts'
 
 /** The steps of a cursor: either its owner waits for rows, or has some and has not asked for more yet. */
 export class Cursor {
@@ -13,7 +14,7 @@ export class Cursor {
    */
   constructor(query: Query, give: (rows: unknown) => unknown, live: () => boolean) {
     this.#query = query
-    this.#give = give
+    this.#give = ofOwner(give)
     this.#live = live
   }
 
@@ -31,14 +32,20 @@ export class Cursor {
           if (this.#live()) settle(value)
         }
       }
-      Promise.resolve(step).then(unless(resolve), unless(reject))
+      const fail = unless(reject)
+      Promise.resolve(step).then(unless(resolve), (error) => fail(thrownByOwner(error)))
     })
   }
 
-  /** Tells the owner, at once or when asked for more: natively the cursor would seem to have ended. */
+  /** Tells the owner, at once or when asked for more. */
   fail(error: unknown): void {
+    this.#query.reject(error)
+    this.failed(error)
+  }
+
+  /** It was rejected. An owner that has rows is told when it asks for more: natively the cursor would seem to have ended. */
+  failed(error: unknown): void {
     const query = this.#query
-    query.reject(error)
     if (!this.#stepping) return
     query.active = true
     query.execute = () => {

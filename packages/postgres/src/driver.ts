@@ -10,7 +10,11 @@ const READ_ONLY = "select 1 where pg_is_in_recovery() or current_setting('transa
 const ENDS = `select host(inet_client_addr()) || ':' || inet_client_port(),
   host(inet_server_addr()) || ':' || inet_server_port()`
 
-/** How postgres.js clients are opened, checked, retired, closed and cut. */
+/**
+ * How postgres.js clients are opened, checked, retired, closed and cut.
+ *
+ * @param prepare is called before a client's first connection, and once more after a first query was answered.
+ */
 export function postgresDriver(
   open: () => Client,
   prepare: (client: Client) => void,
@@ -24,14 +28,13 @@ export function postgresDriver(
     open() {
       const client = open()
       prepare(client)
-      remember(new Opened(client, count === 0))
+      remember(new Opened(client, count === 0, () => prepare(client)))
       count += 1
       return client
     },
     async check(client, signal) {
-      const opened = openedOf(client)
       await withAbort(client, signal, client.unsafe('select 1'))
-      opened.ready = true
+      openedOf(client).answered()
     },
     async writable(client, signal) {
       const rows = await withAbort(client, signal, client.unsafe(READ_ONLY))

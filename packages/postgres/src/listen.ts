@@ -196,7 +196,8 @@ export class Listeners implements Hearer {
   }
 
   #beginAnew(listening: Listening): void {
-    if (listening !== this.#serving) return
+    // One that is lost tells of it when it listens anew.
+    if (listening !== this.#serving || !listening.connected) return
     this.#tellGap()
     for (const channel of this.#channels.names) this.#channels.relistened(channel)
   }
@@ -206,7 +207,7 @@ export class Listeners implements Hearer {
     if (!old.connected || areApart(old.peers, fresh.peers)) return false
     const fence = new Fence(old, fresh)
     this.#fence = fence
-    const lost = old.lost().then(() => Promise.reject(new Error('the old connection is lost')))
+    const lost = Promise.race([old.lost(), fresh.lost()]).then(() => Promise.reject(new Error('a connection is lost')))
     const passed = old.fenceable.then(() => fence.send()).then(() => fence.passed)
     const failure = await this.#failureOf('the hand-over of listeners', Promise.race([passed, lost]))
     lost.catch(noop)

@@ -16,10 +16,8 @@ export function newClient(client: unknown): Client {
       "a promise; postgres.js clients are synchronous: for fresh credentials use the driver's own `password` callback",
     )
   }
-  if (typeof client !== 'function' || !('unsafe' in client) || !('begin' in client) || !('options' in client)) {
-    throw unsupported(shown(client))
-  }
+  if (typeof client !== 'function' || !('unsafe' in client)) throw unsupported(shown(client))
   if ('$flusher' in client) throw unsupported('one that is flushed already')
-  if (typeof client.begin !== 'function' || !('reserve' in client)) throw unsupported('a transaction')
+  if (!('begin' in client)) throw unsupported('a transaction or a reserved connection')
   return client as unknown as Client
 }

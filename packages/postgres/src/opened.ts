@@ -18,10 +18,13 @@ export class Opened {
   /** Whether the client may run queries at once: it knows its server's array types, or it is the first. */
   ready: boolean
   readonly #canceller: Handler
+  readonly #learned: () => void
   #priming: Promise<void> | undefined
 
-  constructor(client: Client, first: boolean) {
+  /** @param learned is called once the client knows its server's array types. */
+  constructor(client: Client, first: boolean, learned: () => void) {
     this.client = client
+    this.#learned = learned
     this.sockets = new Sockets(client)
     // Never executed: it only shows what this client puts on its queries.
     const { handler, canceller } = client.unsafe('')
@@ -58,15 +61,19 @@ export class Opened {
     })
   }
 
+  /** A first query was answered. */
+  answered(): void {
+    this.ready = true
+    this.#learned()
+  }
+
   /**
    * Fetches the array types by way of a first connection: without them an array parameter would be sent as a plain
    * list, silently.
    */
   prime(): Promise<void> {
     this.#priming ??= this.client.unsafe('select 1').then(
-      () => {
-        this.ready = true
-      },
+      () => this.answered(),
       () => {
         this.#priming = undefined
       },

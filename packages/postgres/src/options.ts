@@ -1,6 +1,13 @@
-import type { Client, ClientOptions } from './client.ts'
+import { type Client, type ClientOptions, noop } from './client.ts'
 
 type Kind = 'parsers' | 'serializers'
+
+interface Written {
+  readonly value: unknown
+  /** A server had told its array types by then: natively they neither replace it nor follow it any more. */
+  readonly late: boolean
+}
+
 /** Stands for what the user has deleted, which holds for later clients too. */
 const deleted = Symbol('deleted')
 const kinds: readonly Kind[] = ['parsers', 'serializers']
@@ -11,16 +18,22 @@ const kinds: readonly Kind[] = ['parsers', 'serializers']
  */
 export class StableOptions {
   readonly view: ClientOptions
-  /** As the array types of whichever client serves now. */
+  /** The array types of the client that serves now or, until it has connected, of the one that did before. */
   readonly typeArrayMap: Record<string, unknown>
-  readonly #written = { parsers: new Map<string, unknown>(), serializers: new Map<string, unknown>() }
+  readonly #written = { parsers: new Map<string, Written>(), serializers: new Map<string, Written>() }
+  readonly #current: () => Client
+  #told: Record<string, unknown> = {}
 
   constructor(first: Client, current: () => Client) {
-    this.typeArrayMap = live(() => current().options.shared.typeArrayMap)
+    this.#current = current
+    this.typeArrayMap = live(() => this.#learn())
     const view = { ...first.options }
     for (const kind of kinds) {
       Object.defineProperty(view, kind, {
-        value: live(() => current().options[kind], this.#written[kind]),
+        value: live(
+          () => current().options[kind],
+          (key, value) => this.#written[kind].set(key, { value, late: !isEmpty(this.#learn()) }),
+        ),
         enumerable: true,
       })
     }
@@ -30,10 +43,22 @@ export class StableOptions {
     this.view = Object.freeze(view)
   }
 
-  /** To be called before the client's first connection. Connections keep the objects, so these are filled in place. */
+  #learn(): Record<string, unknown> {
+    const { typeArrayMap } = this.#current().options.shared
+    if (!isEmpty(typeArrayMap)) this.#told = typeArrayMap
+    return this.#told
+  }
+
+  /**
+   * To be called before the client's first connection, and again once that has asked for the array types, for which
+   * postgres.js makes parsers of those that it finds. Connections keep the objects, so these are filled in place.
+   */
   applyTo(client: Client): void {
+    this.#learn()
+    const before = isEmpty(client.options.shared.typeArrayMap)
     for (const kind of kinds) {
-      for (const [key, value] of this.#written[kind]) {
+      for (const [key, { value, late }] of this.#written[kind]) {
+        if (late === before) continue
         if (value === deleted) delete client.options[kind][key]
         else client.options[kind][key] = value
       }
@@ -41,8 +66,16 @@ export class StableOptions {
   }
 }
 
+function isEmpty(types: Record<string, unknown>): boolean {
+  for (const _ in types) return false
+  return true
+}
+
 /** An object that reads and writes through to whatever `target` returns at that moment, and records what is written. */
-function live(target: () => Record<string, unknown>, written?: Map<string, unknown>): Record<string, unknown> {
+function live(
+  target: () => Record<string, unknown>,
+  written: (key: string, value: unknown) => void = noop,
+): Record<string, unknown> {
   return new Proxy<Record<string, unknown>>(
     {},
     {
@@ -51,11 +84,11 @@ function live(target: () => Record<string, unknown>, written?: Map<string, unkno
       ownKeys: () => Reflect.ownKeys(target()),
       getOwnPropertyDescriptor: (_, key) => Reflect.getOwnPropertyDescriptor(target(), key),
       set: (_, key, value) => {
-        if (typeof key === 'string') written?.set(key, value)
+        if (typeof key === 'string') written(key, value)
         return Reflect.set(target(), key, value)
       },
       deleteProperty: (_, key) => {
-        if (typeof key === 'string') written?.set(key, deleted)
+        if (typeof key === 'string') written(key, deleted)
         return Reflect.deleteProperty(target(), key)
       },
     },

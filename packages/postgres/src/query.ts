@@ -4,6 +4,7 @@ import { type Client, noop, type Query } from './client.ts'
 import { Cursor } from './cursor.ts'
 import { Misled } from './misled.ts'
 import { type Opened, openedOf } from './opened.ts'
+import { ofOwner } from './thrown.ts'
 
 /** Where a query that runs, and any stand-in for it, has its run. */
 const running = Symbol('run')
@@ -36,6 +37,8 @@ export class Run implements Holder {
   readonly #reject: Settle
   /** What the client was given: the query itself, or a stand-in for it. */
   #sent: Query | undefined
+  /** Once it has been given the query itself, each later one gets a stand-in. */
+  #given: boolean
   #lease: Lease<Client> | undefined
   #waiting: AbortController | undefined
   #stream: Stream | undefined
@@ -50,8 +53,11 @@ export class Run implements Holder {
     this.#reject = query.reject
     query[running] = this
     query.canceller = cancelRun
+    if (query.forEachFn !== undefined) query.forEachFn = ofOwner(query.forEachFn)
     this.kind = query.cursorRows !== undefined ? 'cursor' : query.streaming ? 'stream' : 'query'
-    if (this.kind !== 'cursor') return
+    // A cursor's iterator needs the query for itself.
+    this.#given = this.kind === 'cursor'
+    if (!this.#given) return
     const live = (): boolean => this.#lease !== undefined
     this.#cursor = new Cursor(query, (rows) => query.cursorFn?.(rows), live)
   }
@@ -84,6 +90,7 @@ export class Run implements Holder {
     const sent = this.#sent
     if (lease === undefined || (sent !== undefined && sent.state !== null)) return false
     this.#lease = undefined
+    this.#sent = undefined
     if (sent !== undefined) {
       sent.resolve = noop
       sent.reject = noop
@@ -129,11 +136,12 @@ export class Run implements Holder {
     const go = (): void => {
       if (this.#lease === lease) this.#send(opened)
     }
-    opened.prime().then(go, go)
+    opened.prime().then(go)
   }
 
   #send(opened: Opened): void {
-    const sent = this.#sent === undefined && this.kind !== 'cursor' ? this.#query : this.#standIn()
+    const sent = this.#given ? this.#standIn() : this.#query
+    this.#given = true
     this.#sent = sent
     sent.resolve = resolveRun
     sent.reject = rejectRun
@@ -155,7 +163,9 @@ export class Run implements Holder {
     this.#flusher.failed(client, error)
     this.#release()
     this.#misled ??= new Misled()
-    if (this.#misled.by(error, this.#sent, client)) this.start()
+    const misled = this.#misled.by(error, this.#sent, client)
+    this.#sent = undefined
+    if (misled) this.start()
     else this.#fail(error)
   }
 
@@ -163,7 +173,6 @@ export class Run implements Holder {
   #standIn(): Query {
     const query = this.#query
     const standIn: Query = Object.create(query)
-    standIn.state = null
     standIn.cancelled = null
     // A cursor's iterator reads it from the query.
     Object.defineProperty(standIn, 'active', {

@@ -2,6 +2,7 @@ import { Stream } from 'node:stream'
 import type { Callable, Query } from './client.ts'
 import { Cursor } from './cursor.ts'
 import { suspect } from './suspect.ts'
+import { isThrownByOwner, ofOwner, thrownByOwner } from './thrown.ts'
 
 /** The `notify` of the facade. */
 export type Notify = (channel: string, payload: unknown) => Promise<unknown>
@@ -17,6 +18,7 @@ export interface ScopedSql extends Callable {
 
 /** Whether an error says that its connection is gone, or is about to be. */
 export function tellsOfLoss(error: unknown): boolean {
+  if (isThrownByOwner(error)) return false
   // A server's own error of class 08 may be about a connection that the server has made to another one.
   if (typeof error === 'object' && error !== null && 'severity' in error) {
     return error.severity === 'FATAL' || error.severity === 'PANIC'
@@ -48,6 +50,11 @@ export class Scope {
   constructor(notify: Notify, failed: (error: unknown) => void) {
     this.#notify = notify
     this.#failed = failed
+  }
+
+  /** Whether nothing more is sent. */
+  get isOver(): boolean {
+    return this.#over !== undefined
   }
 
   /** Fails what runs and whatever is asked later: nothing more is sent. */
@@ -85,6 +92,9 @@ export class Scope {
       try {
         const done: unknown = work(this.of(native))
         return await (Array.isArray(done) ? Promise.all(done) : done)
+      } catch (error) {
+        // What a statement has failed with was told when it did.
+        throw thrownByOwner(error)
       } finally {
         // It never comes back to postgres.js, which would write COMMIT or ROLLBACK to a socket that is gone.
         if (this.#over !== undefined) await new Promise(() => {})
@@ -115,25 +125,28 @@ export class Scope {
 
   #run(query: Query, run: () => unknown): unknown {
     if (this.#over !== undefined) return query.reject(this.#over)
-    const { resolve, reject } = query
-    this.#running.set(query, this.#failing(query))
-    query.resolve = (value) => {
+    // Cancelled before it was sent: postgres.js would wait for its answer, for ever.
+    if (query.cancelled === true) return undefined
+    if (query.forEachFn !== undefined) query.forEachFn = ofOwner(query.forEachFn)
+    const cursor = this.#cursorOf(query)
+    this.#running.set(query, (error) => query.reject(error))
+    around(query, 'resolve', (value, resolve) => {
       this.#running.delete(query)
       if (value instanceof Stream) this.#copying(query, value)
       resolve(value)
-    }
-    query.reject = (error) => {
+    })
+    around(query, 'reject', (error, reject) => {
       this.#running.delete(query)
       if (tellsOfLoss(error)) this.lose(error as Error)
       this.#failed(error)
       reject(error)
-    }
+      cursor?.failed(error)
+    })
     return run()
   }
 
-  /** How to fail a query that runs. */
-  #failing(query: Query): (error: Error) => void {
-    if (query.cursorRows === undefined) return (error) => query.reject(error)
+  #cursorOf(query: Query): Cursor | undefined {
+    if (query.cursorRows === undefined) return undefined
     let give = query.cursorFn
     const cursor = new Cursor(
       query,
@@ -147,13 +160,32 @@ export class Scope {
         give = next
       },
     })
-    return (error) => cursor.fail(error)
+    return cursor
   }
 
   #copying(query: Query, stream: Stream): void {
     this.#running.set(query, (error) => (stream as Stream & { destroy(error: Error): void }).destroy(error))
     stream.once('close', () => this.#running.delete(query))
   }
+}
+
+type Settle = (outcome: unknown) => void
+
+/** Has the query settle by way of `act`. */
+function around(query: Query, way: 'resolve' | 'reject', act: (outcome: unknown, settle: Settle) => void): void {
+  let settle = query[way]
+  const acted: Settle = (outcome) => act(outcome, settle)
+  if (query.cursorRows === undefined) {
+    query[way] = acted
+    return
+  }
+  // A cursor's iterator replaces it at every step.
+  Object.defineProperty(query, way, {
+    get: () => acted,
+    set: (next: Settle) => {
+      settle = next
+    },
+  })
 }
 
 function isQuery(made: unknown): made is Query {

@@ -1,5 +1,5 @@
 import type { Flusher, Holder, Lease, LeaseKind } from '@periodic-flush/core'
-import { type Client, noop, type Query, type Reserved } from './client.ts'
+import { type Client, type Connection, noop, type Query, type Reserved } from './client.ts'
 import { Misled } from './misled.ts'
 import { type Opened, openedOf } from './opened.ts'
 import { reserve } from './reserve.ts'
@@ -58,7 +58,7 @@ abstract class Session<Result> implements Holder {
     const go = (): void => {
       if (this.lease === lease) this.open(lease)
     }
-    opened.prime().then(go, go)
+    opened.prime().then(go)
   }
 
   /** Starts on this lease; whatever comes of it after `abandon` or `cut` is nobody's. */
@@ -98,8 +98,8 @@ export class Transaction extends Session<unknown> {
           this.#settle(lease, () => this.start())
           return
         }
-        // Its work may go on.
-        if (tellsOfLoss(error)) this.scope.lose(error as Error)
+        // Its work may go on, and wait for what was queued.
+        if (tellsOfLoss(error)) this.scope.cut(error as Error)
         this.#settle(lease, () => this.reject(error))
       },
     )
@@ -143,6 +143,7 @@ export class Reservation extends Session<Reserved> {
           return
         }
         this.#held = true
+        this.#watch(lease, reserved)
         const scoped = this.scope.of(reserved)
         this.#releasing(opened, lease, scoped)
         this.resolve(scoped)
@@ -164,6 +165,25 @@ export class Reservation extends Session<Reserved> {
     return true
   }
 
+  /**
+   * postgres.js tells nobody that a reserved connection is lost, and writes to its socket, which is gone. What it calls then
+   * can be set while a statement is sent: the shortest there is, whose answer nobody waits for.
+   */
+  #watch(lease: Lease<Client>, reserved: Reserved): void {
+    const onexecute = (connection: Connection): boolean => {
+      connection.onclose = (error) => {
+        if (this.lease !== lease) return
+        this.flusher.failed(lease.client, error)
+        this.scope.cut(error)
+      }
+      return true
+    }
+    const shortest = reserved.unsafe('', [], { onexecute })
+    shortest.resolve = noop
+    shortest.reject = noop
+    shortest.handler(shortest)
+  }
+
   #releasing(opened: Opened, lease: Lease<Client>, reserved: Reserved): void {
     const release = reserved.release
     let released = false
@@ -171,10 +191,10 @@ export class Reservation extends Session<Reserved> {
       if (released) return
       released = true
       opened.reservations -= 1
-      // After a cut the connection would run what waits in its client's queue, on a socket that is gone.
       if (this.lease !== lease) return
       this.lease = undefined
-      release()
+      // After a cut, or a loss, the connection would run what waits in its client's queue, on a socket that is gone.
+      if (!this.scope.isOver) release()
       lease.release()
     }
   }

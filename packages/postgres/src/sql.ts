@@ -81,14 +81,11 @@ class Facade {
     let unused: Client | undefined = this.#first
     this.#options = new StableOptions(this.#first, () => this.#current)
     const open = (): Client => {
-      const client = unused ?? factory()
+      this.#latest = unused ?? factory()
       unused = undefined
-      return client
+      return this.#latest
     }
-    const prepare = (client: Client): void => {
-      this.#options.applyTo(client)
-      this.#latest = client
-    }
+    const prepare = (client: Client): void => this.#options.applyTo(client)
     const driver = postgresDriver(open, prepare, () => this.#dispose())
     this.#flusher = createFlusher(driver, options as Options<Client>)
     this.#listeners = new Listeners(this.#flusher)

@@ -25,8 +25,10 @@ export class Subscription {
     if (this.#flusher.closed) await this.#flusher.run('query', async () => undefined)
     if (this.#client === undefined) {
       this.#client = this.#factory()
-      this.#options.applyTo(this.#client)
-      this.#sockets = new Sockets(this.#client.subscribe.sql)
+      const { sql } = this.#client.subscribe
+      // Read at each message; natively they are those of the client beside it, which knows the array types.
+      sql.options.parsers = this.#options.view.parsers
+      this.#sockets = new Sockets(sql)
     }
     return this.#client.subscribe(...args)
   }
@@ -36,7 +38,6 @@ export class Subscription {
     if (client === undefined) return
     // It tells the server that the stream ends, and waits for the answer; one that does not come is not worth more.
     await this.#flusher.within('ending the subscription', client.subscribe.sql.end()).catch(noop)
-    await client.end({ timeout: 0 })
     await this.#sockets?.leave()
   }
 }

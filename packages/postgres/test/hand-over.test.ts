@@ -210,6 +210,21 @@ describe('between the two ends of the fence', () => {
     expect([gaps, heard]).toEqual([[], []])
   })
 
+  test('the fresh connection is lost, and the old one comes to the fence after all: what nobody heard is told of', async () => {
+    const { entrance, gaps, heard, onlisten, pid } = await parting(60_000)
+    await server.query('select pg_terminate_backend($1)', [pid])
+    await notify('news', 'unheard')
+    await eventually(async () =>
+      expect((await listening()).filter(({ query }) => /^listen "news"/.test(query))).toHaveLength(2),
+    )
+    await entrance.resume()
+    await eventually(() => expect(gaps.length).toBeGreaterThan(0))
+    await eventually(() => expect(onlisten.mock.calls.length).toBeGreaterThan(1))
+    await notify('news', 'hello')
+    await eventually(() => expect(heard.at(-1)).toBe('hello'))
+    await entrance.close()
+  })
+
   test('the fresh connection is lost: it listens anew, and tells of it', async () => {
     const { entrance, sql, gaps, heard, onlisten, pid } = await parting(1_000)
     await server.query('select pg_terminate_backend($1)', [pid])

@@ -283,6 +283,20 @@ describe('ended before its time', () => {
     expect(await server.query('select n from copied')).toEqual([])
   })
 
+  test('a cursor that has failed is over: asked for more, it says so, as natively', async () => {
+    const over = async (sql: Sql) => {
+      const rows = sql`select 1 / (3 - n) from generate_series(1, 9) n`.cursor(1)[Symbol.asyncIterator]()
+      await rows.next()
+      await rows.next()
+      await expect(rows.next()).rejects.toMatchObject({ code: '22012' })
+      return rows.next()
+    }
+    const bare = postgres(server.url(), { max: 1 })
+    expect(await over(flushing())).toEqual(await over(bare))
+    expect(await over(flushing())).toEqual({ done: true })
+    await bare.end()
+  })
+
   test('a cursor whose connection is lost between two steps does not look as if it had ended', async () => {
     const sql = flushing()
     const rows = sql`select generate_series(0, 499) as n`.cursor(7)[Symbol.asyncIterator]()

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gate, type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import postgres, { type ReservedSql, type TransactionSql } from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -269,4 +270,92 @@ test('what is idle beside a reserved connection closes at the swap, and what bec
   other.release()
   await vi.waitFor(() => expect(retiring()).toEqual([]), { timeout: 30_000 })
   await wide.$flusher.close()
+})
+
+test('what waits in a transaction behind a statement is told when its connection is lost', async () => {
+  await using entrance = await gate(server)
+  const { host, port } = entrance
+  const { user, password, database } = server
+  const client = withPeriodicFlush(() => postgres({ host, port, user, password, database, max: 1, backoff: false }), {
+    intervalMs: false,
+  })
+  try {
+    const told = within(
+      (work) => client.begin(work),
+      // One that has parameters is described first, and nothing is sent before that is answered.
+      (tx) => Promise.all([tx`select ${1}::text from pg_sleep(60)`, tx`select ${2}::int`, tx`select 3`].map(codeOf)),
+    )
+    await sleeping('pg_sleep(60)')
+    await entrance.reset()
+    const lost = expect.stringMatching(/ECONNRESET|CONNECTION_CLOSED/)
+    expect(await told).toEqual([lost, lost, lost])
+  } finally {
+    await client.$flusher.close({ deadlineMs: 0 })
+  }
+})
+
+describe('a reserved connection that is lost', () => {
+  test.each<[string, (reserved: ReservedSql, lose: () => Promise<void>) => Promise<unknown>]>([
+    ['while nothing runs on it', (_, lose) => lose()],
+    [
+      'while a statement runs on it, and others wait behind it',
+      async (reserved, lose) => {
+        const asked = [reserved`select ${1}::text from pg_sleep(60)`, reserved`select ${2}::int`, reserved`select 3`]
+        const told = Promise.all(asked.map(codeOf))
+        await sleeping('pg_sleep(60)')
+        await lose()
+        expect(await told).toEqual(asked.map(() => expect.stringMatching(/ECONNRESET|CONNECTION_CLOSED/)))
+      },
+    ],
+    [
+      'between two steps of a cursor',
+      async (reserved, lose) => {
+        const rows = reserved`select generate_series(1, 9) as n`.cursor(2)[Symbol.asyncIterator]()
+        await rows.next()
+        await lose()
+        expect(await codeOf(rows.next() as Promise<unknown>)).toMatch(/ECONNRESET|CONNECTION_CLOSED/)
+      },
+    ],
+  ])('%s takes no more statements, and the client goes on', async (_, use) => {
+    await using entrance = await gate(server)
+    const { host, port } = entrance
+    const { user, password, database } = server
+    const client = withPeriodicFlush(
+      () => postgres({ host, port, user, password, database, max: 2, backoff: false, connect_timeout: 60 }),
+      { intervalMs: false },
+    )
+    try {
+      const reserved = await client.reserve()
+      const other = client`select pg_sleep(0)`.execute()
+      await use(reserved, async () => {
+        await other
+        await entrance.reset()
+        await until(() => entrance.connections === 0)
+        // Nothing shows when both of the client's sockets have heard of it: a moment later, as all is on one machine.
+        await sleep(250)
+      })
+      const later = [reserved`select 1`, reserved`select 2`.cursor(1, () => {})]
+      expect(await Promise.all(later.map(codeOf))).toEqual(
+        later.map(() => expect.stringMatching(/ECONNRESET|CONNECTION_CLOSED/)),
+      )
+      reserved.release()
+      const rows = await Promise.all([1, 2, 3, 4].map((n) => client`select ${n}::int as n`))
+      expect(rows).toEqual([1, 2, 3, 4].map((n) => [{ n }]))
+      expect(client.$flusher.stats()).toMatchObject({ leases: 0 })
+      await client.$flush()
+    } finally {
+      await client.$flusher.close({ deadlineMs: 0 })
+    }
+  })
+})
+
+describe.each(scopes)('in %s', (_, scope) => {
+  test('a statement that is cancelled before it runs is not sent, and the next one is', async () => {
+    const told = await within(scope, async (tx) => {
+      const query = tx`insert into entry values (1)`
+      query.cancel()
+      return [await codeOf(query), [...(await tx`select n from entry`)]]
+    })
+    expect(told).toEqual(['57014', []])
+  })
 })

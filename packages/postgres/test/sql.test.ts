@@ -1,11 +1,12 @@
+import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { rm, writeFile } from 'node:fs/promises'
+import { open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { inspect } from 'node:util'
+import { inspect, promisify } from 'node:util'
 import type { Options } from '@periodic-flush/core'
 import { type FailoverPair, failoverPair } from '@periodic-flush/testing'
 import postgres from 'postgres'
@@ -210,6 +211,27 @@ describe('sessions', () => {
     expect((await pair.blue.backends()).length).toBe(0)
   })
 
+  test('a reserved connection that is given back after a flush closes, though a transaction goes on', async () => {
+    const sql = flushing({ max: 2 })
+    const reserved = await sql.reserve()
+    let free = () => {}
+    const transaction = sql.begin(async (tx) => {
+      await tx`select 1`
+      await new Promise<void>((resolve) => {
+        free = resolve
+      })
+    })
+    const backends = () => pair.blue.backends({ database: 'app' })
+    await vi.waitFor(async () => expect((await backends()).map(({ state }) => state)).toContain('idle in transaction'))
+    await sql.$flush({ ...swapped, onDeadline: 'keep' })
+    expect(await backends()).toHaveLength(3)
+    reserved.release()
+    await vi.waitFor(async () => expect(await backends()).toHaveLength(2))
+    free()
+    await transaction
+    await vi.waitFor(() => expect(sql.$flusher.stats()).toMatchObject({ leases: 0, retiring: [] }))
+  })
+
   test('large objects', async () => {
     const sql = flushing()
     const lo = await sql.largeObject()
@@ -324,6 +346,7 @@ describe('state that the driver keeps', () => {
     const lazy = sql`select 1`
     lazy.cancel()
     await expect(lazy).rejects.toMatchObject({ code: '57014' })
+    expect(sql.$flusher.stats().leases).toBe(0)
     const running = sql`select pg_sleep(30)`.execute()
     const failed = expect(running).rejects.toMatchObject({ code: '57014' })
     await sleep(150)
@@ -333,6 +356,26 @@ describe('state that the driver keeps', () => {
     await failed
     expect(await sideOf(sql)).toBe('green')
     expect(sql.$flusher.stats().leases).toBe(0)
+  })
+
+  test('cancel: a file that is still being read is not sent', async () => {
+    const sql = flushing({ max: 1 })
+    const path = join(tmpdir(), `${randomUUID()}.sql`)
+    await promisify(execFile)('mkfifo', [path])
+    const query = sql.file(path).execute()
+    const failed = expect(query).rejects.toMatchObject({ code: '57014' })
+    // Opens once there is a reader.
+    const writer = await open(path, 'w')
+    query.cancel()
+    await failed
+    await writer.write('insert into numbers values (78)')
+    await writer.close()
+    // Another file is read after it.
+    await writeFile(`${path}.next`, 'select 1 as a')
+    expect(await sql.file(`${path}.next`)).toEqual([{ a: 1 }])
+    expect(await sql`select n from numbers where n = 78`).toEqual([])
+    expect(sql.$flusher.stats().leases).toBe(0)
+    await Promise.all([rm(path), rm(`${path}.next`)])
   })
 
   test('cancel: what waits behind another on its connection is cancelled in its turn, on the server that has it', async () => {
@@ -489,7 +532,15 @@ describe('state that the driver keeps', () => {
     await sql.end()
     await vi.waitFor(async () => expect(await pair.blue.backends()).toEqual([]))
     await expect(sql`select 1`).rejects.toMatchObject({ code: 'CONNECTION_ENDED' })
-    await expect(sql.begin((tx) => tx`select 1`)).rejects.toMatchObject({ code: 'CONNECTION_ENDED' })
+    const later = [
+      sql.begin((tx) => tx`select 1`),
+      sql.reserve(),
+      sql.largeObject(),
+      sql.listen('news', () => {}),
+      sql.subscribe('*', () => {}),
+    ]
+    const ended = { status: 'rejected', reason: { code: 'CONNECTION_ENDED' } }
+    expect(await Promise.allSettled(later)).toMatchObject(later.map(() => ended))
   })
 
   test('end waits for what runs; $flusher.close makes CLOSED', async () => {
@@ -527,7 +578,7 @@ describe('state that the driver keeps', () => {
     expect('then' in sql).toBe(false)
   })
 
-  test('refuses what it cannot wrap', () => {
+  test('refuses what it cannot wrap', async () => {
     const told = (given: string) =>
       new TypeError(
         `Expected \`factory\`, the first argument, to be a function that returns a new postgres.js client, got ${given}; write withPeriodicFlush(() => postgres(url))`,
@@ -539,5 +590,8 @@ describe('state that the driver keeps', () => {
     expect(() => withPeriodicFlush((() => ({})) as never)).toThrow(/postgres\.js client/)
     const sql = flushing()
     expect(() => withPeriodicFlush(() => sql)).toThrow(/flushed already/)
+    await sql.begin(async (tx) => {
+      expect(() => withPeriodicFlush(() => tx as never)).toThrow(/a transaction or a reserved connection/)
+    })
   })
 })
