@@ -128,7 +128,7 @@ const works: Record<string, Work> = {
           await new Promise((resolve) => setTimeout(resolve, 1_200))
           return tx.user.count()
         },
-        // Long enough for the statement: one that Prisma sends as the time is over is committed, also natively.
+        // Long enough for the statement: what Prisma sends as the time is over was seen to be committed, by a bare client too.
         { timeout: 1_000 },
       ),
     )
