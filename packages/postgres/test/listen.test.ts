@@ -74,7 +74,10 @@ describe('listen', () => {
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
     })()
+    const swap = () => new Promise<void>((resolve) => sql.$flusher.on('swap', () => resolve()))
     for (const n of numbers(1000)) {
+      // However fast the machine is.
+      if (Number(n) % 80 === 79) await swap()
       // Through the client itself and from elsewhere; in one statement, so that both are in one order.
       if (Number(n) % 10 === 0) await sql`select pg_notify('one', ${n}), pg_notify('two', ${n})`
       else await from`select pg_notify('one', ${n}), pg_notify('two', ${n})`

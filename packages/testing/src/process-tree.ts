@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 /** A process and those that it forked: what signals do to all of them. */
 export class ProcessTree {
@@ -14,16 +14,16 @@ export class ProcessTree {
     signal(this.#root, name)
   }
 
-  /** Stops every process where it stands. */
+  /** Stops every process where it stands; each of them does when this returns, on Linux. */
   freeze(): void {
     // The root first: once it stands still, nothing new is forked while we look for what it forked before.
-    signal(this.#root, 'SIGSTOP')
+    stop(this.#root)
     const frozen = new Set<number>()
     for (;;) {
       const fresh = children(this.#root).filter((pid) => !frozen.has(pid))
       if (fresh.length === 0) return
       for (const pid of fresh) {
-        signal(pid, 'SIGSTOP')
+        stop(pid)
         frozen.add(pid)
       }
     }
@@ -52,6 +52,23 @@ function listing(pid: number): string {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
   } catch {
     return spawnSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' }).stdout ?? ''
+  }
+}
+
+/** Stops a process. A thread that runs stops when it notices, which takes a moment where all processors are busy. */
+function stop(pid: number): void {
+  signal(pid, 'SIGSTOP')
+  while (threads(pid).some((state) => !'TtZX'.includes(state))) {}
+}
+
+/** The states of its threads, as Linux tells them; none where they are not told. */
+function threads(pid: number): string[] {
+  try {
+    const stats = readdirSync(`/proc/${pid}/task`).map((id) => readFileSync(`/proc/${pid}/task/${id}/stat`, 'utf8'))
+    // The name of the program stands before it, in brackets, and may hold anything.
+    return stats.map((stat) => stat.slice(stat.lastIndexOf(')') + 2).charAt(0))
+  } catch {
+    return []
   }
 }
 

@@ -210,7 +210,7 @@ export const documented: Readonly<Record<string, Readonly<Record<string, Where>>
     ),
     P2021: adapters('schema: of the tables, and P2021 where they are not'),
     P2024: inFile('patience.test.ts')(
-      'connectionTimeoutMillis of adapter-pg bounds the wait for a connection, in the same words',
+      'connectionTimeoutMillis of adapter-pg, as %j, bounds the wait for a connection, in the same words',
     ),
     'P2028 of a closed transaction': transactions('P2028 of a client that is used after its transaction'),
     P2034: transactions('P2034 of one of two that lock each other out'),
@@ -232,7 +232,7 @@ export const documented: Readonly<Record<string, Readonly<Record<string, Where>>
     'what runs at $disconnect': clients('$disconnect lets what runs end, and cancels a transaction'),
     'a client that is connected already': extension('a client that was connected already lets go of what it had'),
     'size and time-outs of the pool': inFile('patience.test.ts')(
-      'connectionTimeoutMillis of adapter-pg bounds the wait for a connection, in the same words',
+      'connectionTimeoutMillis of adapter-pg, as %j, bounds the wait for a connection, in the same words',
     ),
     '$disconnect of a client that has asked nothing yet': extension(
       '$disconnect of %s also ends what only a flush has opened',
