@@ -16,13 +16,16 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2
 }
 
-/** The median of a sample, and its bootstrap interval; the same values give the same interval. */
-export function interval(values: readonly number[]): Interval {
+/**
+ * The median of all values, and its bootstrap interval; the same values give the same interval. Values of one group share
+ * its luck, so that whole groups are drawn: more values of the same group do not make the interval narrower.
+ */
+export function interval(groups: readonly (readonly number[])[]): Interval {
   const random = seeded(1)
-  const draw = () => values[Math.floor(random() * values.length)] ?? Number.NaN
-  const medians = Array.from({ length: RESAMPLES }, () => median(values.map(draw))).sort((a, b) => a - b)
+  const draw = () => groups[Math.floor(random() * groups.length)] ?? []
+  const medians = Array.from({ length: RESAMPLES }, () => median(groups.flatMap(draw))).sort((a, b) => a - b)
   const at = (share: number) => medians[Math.floor(share * (RESAMPLES - 1))] ?? Number.NaN
-  return { median: median(values), low: at(0.025), high: at(0.975) }
+  return { median: median(groups.flat()), low: at(0.025), high: at(0.975) }
 }
 
 /** Whether a value that should be at least that high is: only an interval that lies on one side of it tells. */

@@ -42,6 +42,9 @@ export interface OverheadRow {
   readonly 'added high': number
   /** What it is more than: the bare client's own CPU time per query, median. */
   readonly 'bare µs': number
+  /** How often all was opened anew. */
+  readonly sittings: number
+  /** In all sittings together. */
   readonly rounds: number
 }
 

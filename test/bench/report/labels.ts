@@ -1,6 +1,7 @@
 const labels: Readonly<Record<string, string>> = {
   bare: 'bare',
   'bare again': 'bare again (control)',
+  queue: 'a queue alone',
   'max-lifetime': 'its own max lifetime',
   're-created': 'a new client on a timer',
   'aws-wrapper': 'AWS wrapper',

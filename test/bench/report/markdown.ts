@@ -116,6 +116,7 @@ function everyClient({ overhead, flush }: BenchRecord): string {
       ratio(1, 'bare again'),
       ratio(16, 'ours-interval'),
       ratio(16, 'bare again'),
+      ratio(16, 'queue'),
       cpu === undefined ? '' : `${tenth(cpu['added µs'])} (${tenth(cpu['added low'])}–${tenth(cpu['added high'])})`,
       load('bare')?.['p99 ms'].toFixed(1) ?? '',
       ours?.['p99 ms'].toFixed(1) ?? '',
@@ -123,14 +124,15 @@ function everyClient({ overhead, flush }: BenchRecord): string {
       ours === undefined ? '' : `${ours['peak connections']}`,
     ]
   })
-  const rounds = overhead[0]?.rounds ?? 0
-  const text = `Every client, periodic-flush beside bare. Medians of ${rounds} paired rounds with their 95 % bootstrap interval; the control is the bare client against itself, and shows how far two equal things may seem apart.`
+  const { rounds = 0, sittings = 0 } = overhead[0] ?? {}
+  const text = `Every client, periodic-flush beside bare. Medians of ${rounds} paired rounds in ${sittings} sittings, for each of which everything is opened anew, with their 95 % bootstrap interval. The control is the bare client against itself, and shows how far two equal things may seem apart. The queue is the bare client behind the least thing that could hold back a query: a counter and a list of those who wait.`
   const header = [
     'client',
     'queries/s × bare, 1 caller',
     'control',
     '16 callers',
     'control',
+    'a queue alone',
     'CPU/query: added µs',
     'bare p99 ms',
     'p99 ms while flushing',
