@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { found } from './bench/child.ts'
-import { atLeast, interval, median } from './bench/interval.ts'
+import { atLeast, atMost, interval, median } from './bench/interval.ts'
 import type { BenchRecord, FailoverRow, FlushRow, Goal, OverheadRow } from './bench/record.ts'
 import { block, withBlock } from './bench/report/block.ts'
 import { markdown, notYetRun } from './bench/report/markdown.ts'
@@ -219,6 +219,10 @@ describe('the interval of a median', () => {
     expect(atLeast(0.98, { median: 0.99, low: 0.97, high: 1 })).toBe('unclear')
     expect(atLeast(0.98, { median: 0.97, low: 0.96, high: 0.979 })).toBe('missed')
     expect(atLeast(0.98, { median: 0.97, low: 0.96, high: 0.98 })).toBe('unclear')
+    expect(atMost(1.5, { median: 1.3, low: 1.1, high: 1.5 })).toBe('reached')
+    expect(atMost(1.5, { median: 1.3, low: 1.1, high: 1.51 })).toBe('unclear')
+    expect(atMost(1.5, { median: 1.7, low: 1.51, high: 2 })).toBe('missed')
+    expect(atMost(1.5, { median: 1.7, low: 1.5, high: 2 })).toBe('unclear')
   })
 })
 

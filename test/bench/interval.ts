@@ -33,3 +33,9 @@ export function atLeast(goal: number, { low, high }: Interval): 'reached' | 'unc
   if (low >= goal) return 'reached'
   return high < goal ? 'missed' : 'unclear'
 }
+
+/** The same of a value that should be at most that high. */
+export function atMost(goal: number, { low, high }: Interval): 'reached' | 'unclear' | 'missed' {
+  if (high <= goal) return 'reached'
+  return low > goal ? 'missed' : 'unclear'
+}
