@@ -89,8 +89,8 @@ export const mutations = [
   {
     what: 'hand out a client that is not trusted',
     file: 'rotator.ts',
-    from: 'if (this.#due.has(generation, now)) return undefined',
-    to: '',
+    from: 'return this.#due.has(generation, now) ? undefined : generation.lease(holder, now)',
+    to: 'return generation.lease(holder, now)',
   },
   {
     what: 'take a flush that takes its time for a sleep',

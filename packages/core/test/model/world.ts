@@ -263,9 +263,7 @@ export class World implements Books {
       if (other.state === 'fresh' && !over.aborted) this.broken(`7: pools ${other.id} and ${pool.id} open at once`)
     }
     this.#opening.set(pool, signal)
-    this.#lookAtUnshrunk()
-    if (this.#unshrunk?.idle) this.#overdrawn.add(pool)
-    this.#unshrunk = undefined
+    this.#connects(pool)
     this.#neededAtOpening = (this.#serving?.leases ?? 0) > 0
     // A sum of times may fall short of itself by a rounding error.
     if (this.now() - this.#flushBegan > this.#traits.checkTimeoutMs - 1e-6) this.#pressing.add(pool)
@@ -276,6 +274,8 @@ export class World implements Books {
   }
 
   grown(pool: Pool): void {
+    // One that was opened for nobody is given room only before its check.
+    if (pool.state === 'fresh' && pool.connections === 1) this.#connects(pool)
     const { limit, overlap, tellsPeers, pipelines } = this.#traits
     const sharing = this.#pools.all.filter(({ server }) => !tellsPeers || server === pool.server)
     const total = sharing.reduce((sum, { connections }) => sum + connections, 0)
@@ -518,6 +518,13 @@ export class World implements Books {
     pool.leases--
     if (caller.wish.kind !== 'listener') pool.busy--
     this.#lookAtUnshrunk()
+  }
+
+  /** A fresh one is about to connect, or does. */
+  #connects(pool: Pool): void {
+    this.#lookAtUnshrunk()
+    if (this.#unshrunk?.idle) this.#overdrawn.add(pool)
+    this.#unshrunk = undefined
   }
 
   #lookAtUnshrunk(): void {
