@@ -37,7 +37,7 @@ const takeNothing: readonly Entry[] = [
   ),
   'testing: TestingError',
   'testing: mariadbAvailable',
-  ...(['current', 'stats', 'pause', 'resume'] as const).flatMap((name): Entry[] => [
+  ...(['current', 'stats', 'pause', 'resume', 'takeTimer'] as const).flatMap((name): Entry[] => [
     `$flusher: ${name}`,
     `prisma $flusher: ${name}`,
   ]),

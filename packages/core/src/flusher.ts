@@ -249,6 +249,25 @@ export class Flusher<Client> {
     this.#watch.start()
   }
 
+  /** Whether `pause()` was called, and `resume()` not yet. */
+  get paused(): boolean {
+    return this.#scheduler.state === 'paused'
+  }
+
+  /**
+   * For timers of many clients: the caller's takes the place of this one's, and leaves a client alone that is `paused`.
+   * The function returned gives it back, with a whole period before the next timed flush; of several takers, the last one
+   * does. Triggers go on meanwhile.
+   */
+  takeTimer(): () => void {
+    this.#scheduler.take()
+    let taken = true
+    return () => {
+      if (taken) this.#scheduler.giveBack()
+      taken = false
+    }
+  }
+
   get closed(): boolean {
     return this.#rotator.closed
   }

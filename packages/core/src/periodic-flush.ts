@@ -28,28 +28,14 @@ export interface PeriodicFlush extends AsyncDisposable {
   readonly name: string
   /** Flushes all of them now, and reports each. */
   flush(): Promise<TargetReport[]>
-  /** Ends the timer and gives each target its own schedule back, unless another such timer has it too. */
+  /** Ends the timer and gives each target its own back, unless another such timer has it too. */
   stop(): void
-}
-
-/** How many timers have taken the place of a flusher's own: it goes on when the last of them stops. */
-const taken = new WeakMap<Target['$flusher'], number>()
-
-function take(flusher: Target['$flusher']): void {
-  taken.set(flusher, (taken.get(flusher) ?? 0) + 1)
-  flusher.pause()
-}
-
-function giveBack(flusher: Target['$flusher']): void {
-  const left = (taken.get(flusher) ?? 0) - 1
-  taken.set(flusher, left)
-  if (left === 0) flusher.resume()
 }
 
 /**
  * Flushes many clients on one timer, staggered over the interval: with `n` targets one of them is due every
  * `intervalMs / n`. It takes their own timers' place until it is stopped, or, of a target of several, until the last of
- * them is; and keeps no process alive.
+ * them is; and keeps no process alive. Triggers go on, and a target that is paused is passed over.
  *
  * @throws TypeError or RangeError for a wrong option; TypeError for something that is no target.
  */
@@ -71,22 +57,26 @@ export function startPeriodicFlush(
     const ms = Math.max(1, step * (1 - jitter * random()))
     const dueAt = clock.now() + ms
     timer = clock.after(ms, false, () => {
-      if (clock.now() - dueAt > LATEST_MS) for (const { $flusher } of all) $flusher.distrust('woke up')
+      if (clock.now() - dueAt > LATEST_MS) {
+        for (const { $flusher } of all) if (!$flusher.paused) $flusher.distrust('woke up')
+      }
       const target = all[due++ % all.length]
-      if (target !== undefined) {
+      if (target !== undefined && !target.$flusher.paused) {
         flushOne(target, { reason: 'interval', lazy: true, wait: 'swapped' }).then(onReport).catch(warn)
       }
       next()
     })
   }
 
+  const giveBacks = all.map(({ $flusher }) => $flusher.takeTimer())
+
   const stop = (): void => {
     timer?.cancel()
     timer = undefined
-    for (const { $flusher } of all.splice(0)) giveBack($flusher)
+    all.length = 0
+    for (const giveBack of giveBacks.splice(0)) giveBack()
   }
 
-  for (const { $flusher } of all) take($flusher)
   next()
   return {
     name,

@@ -39,6 +39,8 @@ export class Scheduler {
   #state: 'idle' | 'running' | 'paused' | 'stopped' = 'idle'
   #timer: Timer | undefined
   #failures = 0
+  /** How many other timers do this one's work. */
+  #takers = 0
 
   constructor(options: ScheduleOptions, clock: Clock, random: () => number, listener: ScheduleListener) {
     this.#options = options
@@ -56,7 +58,7 @@ export class Scheduler {
     if (this.#state !== 'idle') return
     this.#state = 'running'
     const { intervalMs, jitter } = this.#options
-    if (intervalMs === false) return
+    if (intervalMs === false || this.#takers > 0) return
     this.#flushAfter(this.#period(intervalMs) * (jitter === 0 ? 1 : 1 - this.#random()))
   }
 
@@ -74,6 +76,17 @@ export class Scheduler {
     this.#next()
   }
 
+  /** Another timer does this one's work, until `giveBack` was called as often as this. */
+  take(): void {
+    this.#takers++
+    this.#disarm()
+  }
+
+  giveBack(): void {
+    this.#takers--
+    this.#next()
+  }
+
   stop(): void {
     this.#state = 'stopped'
     this.#disarm()
@@ -86,7 +99,7 @@ export class Scheduler {
 
   #next(): void {
     const { intervalMs } = this.#options
-    if (intervalMs === false || this.#state !== 'running') return
+    if (intervalMs === false || this.#state !== 'running' || this.#takers > 0) return
     if (this.#failures === 0) {
       this.#flushAfter(this.#period(intervalMs))
       return
@@ -117,7 +130,7 @@ export class Scheduler {
 
   #after(ms: number, callback: () => void): void {
     this.#listener.armed(this.#clock.now() + ms)
-    // A flush may end after a pause and a resume, which have set a timer already.
+    // A flush may end after a pause and a resume, or a take and a give-back, which have set a timer already.
     this.#timer?.cancel()
     this.#timer = this.#clock.after(ms, false, () => {
       this.#listener.fired()

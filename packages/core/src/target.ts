@@ -7,7 +7,12 @@ import { type Rule, shown, verifyValue, withMethods } from './rule.ts'
 /** Anything that can be flushed: what every `withPeriodicFlush` returns. */
 export interface Target {
   $flush(options?: FlushOptions): Promise<FlushReport>
-  readonly $flusher: { readonly name: string; pause(): void; resume(): void; distrust(reason: string): void }
+  readonly $flusher: {
+    readonly name: string
+    readonly paused: boolean
+    takeTimer(): () => void
+    distrust(reason: string): void
+  }
 }
 
 /** What became of one target. */
@@ -46,7 +51,7 @@ export const someTargets: Rule = {
 }
 
 const flushable = withMethods('a client', '$flush')
-const schedule = withMethods('a flusher', 'pause', 'resume', 'distrust')
+const schedule = withMethods('a flusher', 'takeTimer', 'distrust')
 
 const target: Rule = {
   expected: 'a client that was wrapped with withPeriodicFlush',

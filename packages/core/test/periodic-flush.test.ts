@@ -1,9 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { deferred } from '../src/deferred.ts'
 import { createFlusher } from '../src/flusher.ts'
+import type { Options } from '../src/options.ts'
 import { type PeriodicFlushOptions, startPeriodicFlush } from '../src/periodic-flush.ts'
 import type { Target, TargetReport } from '../src/target.ts'
+import type { Trigger, Watched } from '../src/trigger.ts'
 import { closeBy, ManualClock } from './manual-clock.ts'
-import { ScriptedDriver } from './scripted-driver.ts'
+import { type FakeClient, ScriptedDriver } from './scripted-driver.ts'
 
 test('periods are shortened at random by up to `jitter`, by a timer that keeps no process alive', async () => {
   const { clock } = start({ targets: [new FakeTarget('a'), new FakeTarget('b')], jitter: 0.2 }, [0.5, 0.75])
@@ -30,7 +33,7 @@ test('each target is flushed in its turn, as by its own timer, and what became o
   const { clock, reports } = start({ targets: [a, b, c], intervalMs: 3_000 })
   await clock.advance(4_000)
   expect(reports).toEqual(['a: flushed', 'b: failed', 'c: flushed', 'a: flushed'])
-  expect(c.calls).toEqual(['pause', { reason: 'interval', lazy: true, wait: 'swapped' }])
+  expect(c.calls).toEqual(['take', { reason: 'interval', lazy: true, wait: 'swapped' }])
 })
 
 test('however many targets there are, their turns are a millisecond apart', async () => {
@@ -65,24 +68,93 @@ test.each(['stop', Symbol.asyncDispose] as const)(
       await running[end]()
       expect(clock.timers).toBe(0)
       expect([a.calls, b.calls]).toEqual([
-        ['pause', 'resume'],
-        ['pause', 'resume'],
+        ['take', 'give back'],
+        ['take', 'give back'],
       ])
     }
   },
 )
 
-test('a target of several timers has its own schedule back when the last of them stops, whichever that is', () => {
-  const [a, b] = [new FakeTarget('a'), new FakeTarget('b')]
-  const first = start({ targets: [a, b] }).running
-  const second = start({ targets: [a, a] }).running
+test('one that is paused is passed over, also when the timer is late', async () => {
+  const [a, b] = [new FakeTarget('a', true), new FakeTarget('b')]
+  const { clock, reports } = start({ targets: [a, b], intervalMs: 2_000 })
+  await clock.advance(2_000)
+  clock.sleep(2_001)
+  await clock.advance(0)
+  expect(reports).toEqual(['b: flushed'])
+  expect(a.calls).toEqual(['take'])
+  expect(b.calls).toContain('distrust: woke up')
+})
+
+test('a target of several timers has its own back when the last of them stops, whichever that is', async () => {
+  const { clock, driver, target, use } = await used()
+  const timer = () => startPeriodicFlush({ targets: [target], intervalMs: 60_000 }, clock)
+  const [first, second] = [timer(), startPeriodicFlush({ targets: [target, target], intervalMs: 60_000 }, clock)]
   for (let n = 0; n < 2; n++) first.stop()
-  expect(a.calls).toEqual(['pause', 'pause', 'pause'])
-  expect(b.calls).toEqual(['pause', 'resume'])
+  await clock.advance(2_000)
+  expect(driver.clients).toHaveLength(1)
   second.stop()
-  expect(a.calls).toEqual(['pause', 'pause', 'pause', 'resume'])
-  start({ targets: [a] }).running.stop()
-  expect(a.calls.slice(4)).toEqual(['pause', 'resume'])
+  await clock.advance(1_000)
+  expect(driver.clients).toHaveLength(2)
+  await use()
+  timer().stop()
+  await clock.advance(1_000)
+  expect(driver.clients).toHaveLength(3)
+})
+
+test('one that was paused stays so when the timer stops, and one that is resumed has no timer before that', async () => {
+  const { clock, driver, target } = await used()
+  target.$flusher.pause()
+  const running = startPeriodicFlush({ targets: [target], intervalMs: 60_000 }, clock)
+  running.stop()
+  await clock.advance(5_000)
+  expect(driver.clients).toHaveLength(1)
+  const again = startPeriodicFlush({ targets: [target], intervalMs: 60_000 }, clock)
+  target.$flusher.resume()
+  await clock.advance(5_000)
+  expect(driver.clients).toHaveLength(1)
+  again.stop()
+  await clock.advance(1_000)
+  expect(driver.clients).toHaveLength(2)
+})
+
+test('one that is first used meanwhile, or whose own flush ends meanwhile, sets no timer of its own', async () => {
+  const clock = new ManualClock()
+  const { driver, target, use } = made(clock)
+  const first = startPeriodicFlush({ targets: [target], intervalMs: 60_000 }, clock)
+  await use()
+  await clock.advance(5_000)
+  expect(driver.clients).toHaveLength(1)
+  first.stop()
+  await use()
+  const opens = deferred<void>()
+  driver.onOpen = () => opens.promise
+  await clock.advance(1_000)
+  const second = startPeriodicFlush({ targets: [target], intervalMs: 60_000 }, clock)
+  opens.resolve()
+  await clock.advance(0)
+  await use()
+  await clock.advance(5_000)
+  expect(driver.clients).toHaveLength(2)
+  second.stop()
+})
+
+test('what one taker gives back twice is not given back for another', async () => {
+  const { clock, driver, target } = await used()
+  const [first] = [target.$flusher.takeTimer(), target.$flusher.takeTimer()]
+  for (let n = 0; n < 2; n++) first?.()
+  await clock.advance(5_000)
+  expect(driver.clients).toHaveLength(1)
+})
+
+test('triggers go on meanwhile', async () => {
+  const bell = new Bell()
+  const { clock, driver, target } = await used({ triggers: [bell] })
+  const running = startPeriodicFlush({ targets: [target], intervalMs: 60_000 }, clock)
+  bell.ring()
+  await clock.advance(0)
+  expect(driver.clients).toHaveLength(2)
+  running.stop()
 })
 
 test('one that is stopped in the midst of a turn flushes nobody any more', async () => {
@@ -92,17 +164,11 @@ test('one that is stopped in the midst of a turn flushes nobody any more', async
   clock.sleep(60_000)
   await clock.advance(60_000)
   expect(clock.timers).toBe(0)
-  expect(a.calls).toEqual(['pause', 'resume'])
+  expect(a.calls).toEqual(['take', 'give back'])
 })
 
 test('a target keeps its own timer from flushing it meanwhile, and not afterwards', async () => {
-  const clock = new ManualClock()
-  const driver = new ScriptedDriver()
-  const $flusher = createFlusher(driver, { intervalMs: 1_000, jitter: 0 }, { clock })
-  onTestFinished(() => closeBy(clock, $flusher))
-  const use = () => $flusher.run('query', async () => {})
-  await use()
-  const target = { $flusher, $flush: $flusher.flush.bind($flusher) }
+  const { clock, driver, target, use } = await used()
   const running = startPeriodicFlush({ targets: [target], intervalMs: 10_000, jitter: 0 }, clock)
   await clock.advance(9_999)
   expect(driver.clients).toHaveLength(1)
@@ -120,11 +186,11 @@ test('a timer that is late by more than a second was kept from firing: no target
   const { clock } = start({ targets: [a, b], intervalMs: 2_000 })
   clock.sleep(2_000)
   await clock.advance(0)
-  expect(b.calls).toEqual(['pause'])
+  expect(b.calls).toEqual(['take'])
   clock.sleep(2_001)
   await clock.advance(0)
   expect(a.calls.slice(-1)).toEqual(['distrust: woke up'])
-  expect(b.calls).toEqual(['pause', 'distrust: woke up', { reason: 'interval', lazy: true, wait: 'swapped' }])
+  expect(b.calls).toEqual(['take', 'distrust: woke up', { reason: 'interval', lazy: true, wait: 'swapped' }])
 })
 
 const wrong: [unknown, typeof TypeError | typeof RangeError, string][] = [
@@ -163,17 +229,52 @@ test('of targets of which one is none, no schedule is paused', () => {
   expect(a.calls).toEqual([])
 })
 
+/** A wrapped client with a timer of its own that fires every second. */
+function made(clock: ManualClock, options: Options<FakeClient> = {}) {
+  const driver = new ScriptedDriver()
+  const $flusher = createFlusher(driver, { intervalMs: 1_000, jitter: 0, ...options }, { clock })
+  onTestFinished(() => closeBy(clock, $flusher))
+  const target = { $flusher, $flush: $flusher.flush.bind($flusher) }
+  return { clock, driver, target, use: () => $flusher.run('query', async () => {}) }
+}
+
+async function used(options?: Options<FakeClient>): Promise<ReturnType<typeof made>> {
+  const client = made(new ManualClock(), options)
+  await client.use()
+  return client
+}
+
+/** Asks for a flush when it is rung. */
+class Bell implements Trigger {
+  readonly name = 'bell'
+  #watched: Watched | undefined
+
+  start(watched: Watched): () => void {
+    this.#watched = watched
+    return () => {
+      this.#watched = undefined
+    }
+  }
+
+  ring(): void {
+    this.#watched?.flush({ reason: 'rung' })
+  }
+}
+
 /** A target that notes what is done to it. */
 class FakeTarget implements Target {
   readonly calls: unknown[] = []
   readonly $flusher: Target['$flusher']
   fails = false
 
-  constructor(name: string) {
+  constructor(name: string, paused = false) {
     this.$flusher = {
       name,
-      pause: () => void this.calls.push('pause'),
-      resume: () => void this.calls.push('resume'),
+      paused,
+      takeTimer: () => {
+        this.calls.push('take')
+        return () => this.calls.push('give back')
+      },
       distrust: (reason) => void this.calls.push(`distrust: ${reason}`),
     }
   }

@@ -51,7 +51,7 @@ test.each<[string, unknown, string]>([
   ['one without a flusher', { $flush }, `\`targets[1]\` to be ${client}, got an object`],
   ['one whose flusher is null', { $flush, $flusher: null }, `\`targets[1]\` to be ${client}, got an object`],
   ['one that cannot be flushed', { $flusher }, `\`targets[1]\` to be ${client}, got an object`],
-  ...(['pause', 'resume', 'distrust'] as const).map((name): [string, unknown, string] => [
+  ...(['takeTimer', 'distrust'] as const).map((name): [string, unknown, string] => [
     `one whose flusher has no ${name}`,
     { $flush, $flusher: { ...$flusher, [name]: undefined } },
     `\`targets[1]\` to be ${client}, got an object`,
@@ -100,7 +100,7 @@ function fake(name: string): Target & { readonly calls: unknown[] } {
     calls.push(options)
     return { name } as FlushReport
   }
-  return { calls, $flush, $flusher: { name, pause: () => {}, resume: () => {}, distrust: () => {} } }
+  return { calls, $flush, $flusher: { name, paused: false, takeTimer: () => () => {}, distrust: () => {} } }
 }
 
 function thrownBy(call: () => unknown): unknown {

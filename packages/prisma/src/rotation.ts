@@ -14,7 +14,18 @@ import { adapterDriver } from './driver.ts'
 /** The flusher of a Prisma client: the same object for as long as the client lives, across `$disconnect`. */
 export type PrismaFlusher = Pick<
   Flusher<SqlDriverAdapter>,
-  'name' | 'closed' | 'stats' | 'on' | 'pause' | 'resume' | 'hold' | 'distrust' | 'close' | typeof Symbol.asyncDispose
+  | 'name'
+  | 'closed'
+  | 'paused'
+  | 'stats'
+  | 'on'
+  | 'pause'
+  | 'resume'
+  | 'takeTimer'
+  | 'hold'
+  | 'distrust'
+  | 'close'
+  | typeof Symbol.asyncDispose
 >
 
 /** A listener, on every flusher that may still tell something: the one that serves, and those that are ending. */
@@ -27,7 +38,7 @@ interface Hearing {
  * The rotation behind one adapter factory, and the `$flusher` that stands for it.
  *
  * Prisma disposes of its adapter at `$disconnect` and connects again at the next query: that ends one flusher and makes
- * another. Listeners and `pause()` stay. After `$flusher.close()` no other is made.
+ * another. Listeners, `pause()` and who has taken the timer stay. After `$flusher.close()` no other is made.
  */
 export class Rotation implements PrismaFlusher {
   readonly #make: () => Flusher<SqlDriverAdapter>
@@ -37,6 +48,8 @@ export class Rotation implements PrismaFlusher {
   #flusher: Flusher<SqlDriverAdapter>
   #users = 0
   #paused = false
+  /** Those who have taken the timer, with what gives back that of the flusher which serves. */
+  readonly #takers = new Set<{ giveBack: () => void }>()
   #closed: Promise<void> | undefined
 
   constructor(factory: Pick<SqlDriverAdapterFactory, 'adapterName' | 'connect'>, options: Options<SqlDriverAdapter>) {
@@ -74,6 +87,7 @@ export class Rotation implements PrismaFlusher {
     const ended = this.#flusher
     this.#flusher = this.#make()
     if (this.#paused) this.#flusher.pause()
+    for (const taker of this.#takers) taker.giveBack = this.#flusher.takeTimer()
     for (const { hear } of this.#hearings) hear(this.#flusher)
     const closed = ended.close()
     this.#ending.set(ended, closed)
@@ -110,6 +124,19 @@ export class Rotation implements PrismaFlusher {
   resume(): void {
     this.#paused = false
     this.#flusher.resume()
+  }
+
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  takeTimer(): () => void {
+    const taker = { giveBack: this.#flusher.takeTimer() }
+    this.#takers.add(taker)
+    return () => {
+      this.#takers.delete(taker)
+      taker.giveBack()
+    }
   }
 
   hold(options?: HoldOptions): Promise<FlushReport> {

@@ -161,6 +161,24 @@ test('pause() holds across connects, until resume()', async () => {
   while (factory.$flusher.stats().flushes === 0) await pidOf(last)
 })
 
+test('who has taken the timer has it across connects, until it is given back', async () => {
+  const factory = flushing({ intervalMs: 20, jitter: 0 })
+  const others = [factory.$flusher.takeTimer(), factory.$flusher.takeTimer()]
+  await (await factory.connect()).dispose()
+  const adapter = await factory.connect()
+  for (const giveBack of [() => {}, others[0], others[0]]) {
+    giveBack?.()
+    await pidOf(adapter)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await pidOf(adapter)
+    expect(factory.$flusher.stats().flushes).toBe(0)
+  }
+  others[1]?.()
+  await adapter.dispose()
+  const last = await factory.connect()
+  while (factory.$flusher.stats().flushes === 0) await pidOf(last)
+})
+
 test('hold() and close() take their options', async () => {
   const factory = flushing({ deadlineMs: 60_000 })
   const adapter = await factory.connect()
