@@ -2,6 +2,7 @@ import {
   backoff,
   createFlusher,
   type Driver,
+  FirstMade,
   flushAll,
   milliseconds,
   nameMoved,
@@ -80,7 +81,8 @@ const needless = (): void => {}
 
 const oddHolder = fc.oneof(anything, oddBeside(holder, { kind: noWord, cut: noFunction }))
 const acquireOptions = oddOptions({ signal: odd, timeoutMs: noTime(0) })
-const surroundings = oddOptions({ clock: fc.oneof(odd, fc.constant({ now: () => 0 })), random: noFunction })
+const noClock = fc.oneof(odd, fc.constant({ now: () => 0 }))
+const surroundings = oddOptions({ clock: noClock, random: noFunction })
 const emptied = (value: unknown): boolean => Array.isArray(value) && value.length === 0
 const noTargets = fc.oneof(
   mild.filter((value) => !emptied(value)),
@@ -126,6 +128,9 @@ export function coreCases(seen: () => Watched): Case[] {
     ),
     of('core: createFlusher', '(driver, odd)', (options) => createFlusher(driver, options), flusherOptions),
     of('core: createFlusher', '(driver, {}, odd)', (given) => createFlusher(driver, {}, given), surroundings),
+    of('core: FirstMade', '({}, odd)', (options) => new FirstMade({}, options), flusherOptions),
+    of('core: FirstMade', '({}, {}, odd)', (discard) => new FirstMade({}, {}, discard), noFunction),
+    of('core: FirstMade', '({}, {}, …, odd)', (given) => new FirstMade({}, {}, needless, given), noClock),
     of('core: verifyOptions', '(odd)', (options) => verifyOptions(options), flusherOptions),
     of('core: flushAll', '(odd)', (targets) => flushAll(targets), noTargets),
     of('core: flushAll', '([], odd)', (options) => flushAll([], options), flushOptions),

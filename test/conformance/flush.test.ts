@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, onTestFinished, vi } from 'vitest'
 import { behaviour } from './behaviour.ts'
 import { eventually } from './eventually.ts'
 
@@ -61,6 +61,16 @@ behaviour('flush', (stage) => {
       expect(await stage.server.backends({ database })).toEqual([])
     }
     expect(client.$flusher.stats()).toMatchObject({ generation: undefined, flushes: 0, connections: 0 })
+    await expect(client.value('select 2')).resolves.toBeOneOf([2, 2n])
+  })
+
+  stage.test('is not needed by a first use that comes late: it connects as the factory says then', async () => {
+    let url = stage.subject.dialect.nowhere
+    const client = stage.open({ url: () => url, options: { intervalMs: 30_000 } })
+    url = (await stage.database()).url
+    onTestFinished(() => void vi.restoreAllMocks())
+    const past = Date.now
+    vi.spyOn(Date, 'now').mockImplementation(() => past() + 31_000)
     await expect(client.value('select 2')).resolves.toBeOneOf([2, 2n])
   })
 

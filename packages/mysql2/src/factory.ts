@@ -1,5 +1,5 @@
 import { isPromise } from 'node:util/types'
-import { PeriodicFlushError, shown } from '@periodic-flush/core'
+import { FirstMade, type Options, PeriodicFlushError, shown } from '@periodic-flush/core'
 import { FacadePool } from './facade-pool.ts'
 import { type AnyPool, NativeConnection, NativePool, nativeOf, noop } from './native.ts'
 
@@ -11,27 +11,30 @@ export class Factory<Pool extends AnyPool> {
   readonly #prepare: (pool: Pool, native: NativePool) => void
   /** Every pool that was prepared, by what it stands on. */
   readonly #known = new WeakMap<NativePool, Pool>()
-  #unused: Pool | undefined
+  readonly #unused: FirstMade<Pool>
 
   /** `prepare` is called with each pool before anything is asked of it. */
-  constructor(make: () => Pool | Promise<Pool>, first: Pool, prepare: (pool: Pool, native: NativePool) => void) {
+  constructor(
+    make: () => Pool | Promise<Pool>,
+    first: Pool,
+    options: Pick<Options, 'intervalMs'>,
+    prepare: (pool: Pool, native: NativePool) => void,
+  ) {
     this.#make = make
     this.#prepare = prepare
-    this.#unused = first
     this.first = verified(first)
+    this.#unused = new FirstMade(first, options, () => this.first.end(noop))
     this.flavour = flavourOf(first)
   }
 
   open(): Pool | Promise<Pool> {
-    const pool = this.#unused ?? this.#make()
-    this.#unused = undefined
+    const pool = this.#unused.take() ?? this.#make()
     return isPromise(pool) ? pool.then((made) => this.#prepared(made)) : this.#prepared(pool)
   }
 
   /** Ends the first pool, if nobody has used it: its timer would keep the process alive. */
   async dispose(): Promise<void> {
-    if (this.#unused !== undefined) this.first.end(noop)
-    this.#unused = undefined
+    this.#unused.drop()
   }
 
   #prepared(pool: Pool): Pool {

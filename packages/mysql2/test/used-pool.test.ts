@@ -1,7 +1,7 @@
 import type { PoolOptions } from 'mysql2'
 import * as callback from 'mysql2'
 import * as promise from 'mysql2/promise'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
 import { withPeriodicFlush } from '../src/index.ts'
 import { called, eventually, running, stage, value } from './stage.ts'
@@ -55,6 +55,26 @@ describe.runIf(mariadbInstalled)('a pool that its factory has used', () => {
     second.release()
     await pool.end()
     expect(await on.pair.blue.backends()).toEqual([])
+  })
+
+  test('is ended when its first use comes later than the interval, which another serves', async () => {
+    const made: promise.Pool[] = []
+    const pool = on.closing(
+      await withPeriodicFlush(async () => {
+        made.push(promise.createPool(on.pair.url()))
+        await made.at(-1)?.query('select 1')
+        return made.at(-1) as promise.Pool
+      }),
+    )
+    onTestFinished(() => void vi.restoreAllMocks())
+    const past = Date.now
+    vi.spyOn(Date, 'now').mockImplementation(() => past() + 31_000)
+    await pool.query('select 1')
+    expect(made).toHaveLength(2)
+    await eventually(
+      () => on.pair.blue.backends(),
+      ({ length }) => length === 1,
+    )
   })
 
   test('sets up the sessions that it has as all others, before they are used', async () => {

@@ -1,36 +1,29 @@
 import { isPromise } from 'node:util/types'
-import { PeriodicFlushError, shown } from '@periodic-flush/core'
+import { FirstMade, type Options, PeriodicFlushError, shown } from '@periodic-flush/core'
 import type { Pool } from 'pg'
 import { isOwned } from './driver.ts'
 import { isPgPool } from './owned-pool.ts'
 
 /** The user's factory, called once at once: what it returns tells whether it is one, and serves at first. */
 export class Factory {
+  /** The first pool; undefined with an async factory. */
+  readonly first: Pool | undefined
   readonly #make: () => unknown
-  #unused: Pool | Promise<Pool> | undefined
+  readonly #unused: FirstMade<Pool | Promise<Pool>>
 
   /** @throws UNSUPPORTED_CLIENT for a factory that returns anything but a new pool, or a promise. */
-  constructor(make: () => unknown) {
+  constructor(make: () => unknown, options: Pick<Options, 'intervalMs'>) {
     this.#make = make
-    this.#unused = this.#call()
+    const first = this.#call()
+    this.#unused = new FirstMade(first, options)
     // What failed before anybody needed it is tried again by whoever does.
-    if (isPromise(this.#unused)) {
-      this.#unused.catch(() => {
-        this.#unused = undefined
-      })
-    }
-  }
-
-  /** The first pool, while it is unused; undefined with an async factory. */
-  get first(): Pool | undefined {
-    return isPromise(this.#unused) ? undefined : this.#unused
+    if (isPromise(first)) first.catch(() => this.#unused.drop())
+    else this.first = first
   }
 
   /** A new pool. */
   open(): Pool | Promise<Pool> {
-    const unused = this.#unused
-    this.#unused = undefined
-    return unused ?? this.#call()
+    return this.#unused.take() ?? this.#call()
   }
 
   #call(): Pool | Promise<Pool> {

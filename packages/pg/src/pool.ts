@@ -35,7 +35,7 @@ export type FlushingPool = Pool & {
  * its host up anew, and the old one finishes what it has begun.
  *
  * @param factory makes a new pool at each call, as in `() => new Pool(config)`; it may be async, to fetch credentials.
- * It is called once at once, which opens no connection.
+ * It is called once at once, which opens no connection, and once more if the first use is more than `intervalMs` later.
  * @throws TypeError for a factory that is not a function; TypeError or RangeError for wrong options;
  * PeriodicFlushError UNSUPPORTED_CLIENT for a factory that returns anything but a new pool (an async one: at first use).
  */
@@ -75,7 +75,7 @@ class FacadePool extends NativePool {
 
   constructor(make: () => unknown, options: Options<Pool>) {
     super()
-    const factory = new Factory(make)
+    const factory = new Factory(make, options)
     const driver = pgDriver(
       () => factory.open(),
       (pool) => this.#adopt(pool),

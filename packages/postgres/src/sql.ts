@@ -2,6 +2,7 @@ import { readFile } from 'node:fs'
 import { inspect } from 'node:util'
 import {
   createFlusher,
+  FirstMade,
   type Flusher,
   type FlushOptions,
   type FlushReport,
@@ -42,7 +43,8 @@ const FOREVER = 2 ** 31 - 1
  * A postgres.js client that does not stay glued to yesterday's database: at every flush `factory` makes a fresh client,
  * which looks its host up anew, and the old one finishes what it has begun.
  *
- * @param factory makes a new client at each call, as in `() => postgres(url)`; called once at once.
+ * @param factory makes a new client at each call, as in `() => postgres(url)`; called once at once, and once more if the first use is
+ * more than `intervalMs` later.
  * @throws TypeError for a factory that is not a function, or for wrong options; PeriodicFlushError UNSUPPORTED_CLIENT
  * for a factory that returns anything but a new postgres.js client.
  */
@@ -78,11 +80,10 @@ class Facade {
   constructor(factory: () => Client, options: Options<unknown>) {
     this.#first = factory()
     this.#latest = this.#first
-    let unused: Client | undefined = this.#first
+    const unused = new FirstMade(this.#first, options)
     this.#options = new StableOptions(this.#first, () => this.#current)
     const open = (): Client => {
-      this.#latest = unused ?? factory()
-      unused = undefined
+      this.#latest = unused.take() ?? factory()
       return this.#latest
     }
     const prepare = (client: Client): void => this.#options.applyTo(client)

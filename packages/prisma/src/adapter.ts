@@ -1,6 +1,7 @@
 import { isPromise } from 'node:util/types'
 import {
   type AcquireOptions,
+  FirstMade,
   type FlushOptions,
   type FlushReport,
   type Holder,
@@ -39,8 +40,9 @@ const flushing = new WeakMap<object, Rotation>()
  *
  * Works by the public interface of driver adapters alone. All clients that are given this factory share one rotation.
  *
- * With a function it is asked for a factory at every flush, so that credentials and hosts may change with it. It may be
- * async: what is returned is then a promise, since Prisma wants to know the adapter's provider at once.
+ * With a function it is asked for a factory at once, at every flush, and by a first use that is more than `intervalMs`
+ * later, so that credentials and hosts may change with it. It may be async: what is returned is then a promise, since
+ * Prisma wants to know the adapter's provider at once.
  *
  * @throws TypeError if `factory` is none, or for an option (RangeError where out of range); UNSUPPORTED_CLIENT if it is
  * flushing already. What an async one gives makes the promise reject instead; later failures fail the flush, with
@@ -68,16 +70,15 @@ export function flushingAdapter(
 
 const returned = 'what the function returns'
 
-/** Connects by `first` at first, and by whatever `next` gives from then on. */
+/** Connects by `first` at first, unless it has grown old by then, and by whatever `next` gives from then on. */
 function ofFunction(
   first: SqlDriverAdapterFactory,
   next: () => SqlDriverAdapterFactory | Promise<SqlDriverAdapterFactory>,
   options: Options<SqlDriverAdapter>,
 ): SqlDriverAdapterFactory & Flushable {
-  let unused: SqlDriverAdapterFactory | undefined = verified(first, returned)
+  const unused = new FirstMade(verified(first, returned), options)
   const connect = async (): Promise<SqlDriverAdapter> => {
-    const factory = unused ?? verified(await next(), returned)
-    unused = undefined
+    const factory = unused.take() ?? verified(await next(), returned)
     return factory.connect()
   }
   return flushable(first, new Rotation({ adapterName: first.adapterName, connect }, options))

@@ -1,7 +1,7 @@
 import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { PrismaClient } from '../../../test/prisma/generated/client.ts'
 import { type Flushable, flushingAdapter, withPeriodicFlush } from '../src/index.ts'
 
@@ -264,6 +264,19 @@ test('a function is asked for an adapter at every flush; an async one is awaited
   }
   await expect(flushingAdapter(async () => Promise.reject(new Error('no token')))).rejects.toThrow('no token')
   await expect(flushingAdapter(async () => flushingAdapter(next, options))).rejects.toThrow('wrapped already')
+})
+
+test('so is it by a first use that comes later than the interval', async () => {
+  let url = 'postgres://nobody:nothing@127.0.0.1:1/none'
+  const late = new PrismaClient({ adapter: flushingAdapter(() => new PrismaPg({ connectionString: url })) })
+  const inTime = new PrismaClient({ adapter: flushingAdapter(() => new PrismaPg({ connectionString: url })) })
+  clients.push(late, inTime)
+  url = connectionString
+  await expect(pidOf(inTime)).rejects.toThrow('127.0.0.1:1')
+  onTestFinished(() => void vi.restoreAllMocks())
+  const past = Date.now
+  vi.spyOn(Date, 'now').mockImplementation(() => past() + 31_000)
+  await expect(pidOf(late)).resolves.toBeGreaterThan(0)
 })
 
 test('the user name and password of a role change while queries run: none fails, and the old role lets go', async () => {
