@@ -30,7 +30,8 @@ export type FlushingPool<Pool extends AnyPool = AnyPool> = Pool & {
  * fresh pool, which looks its host up anew, and the old one finishes what it has begun.
  *
  * @param factory makes a new pool at each call, as in `() => createPool(config)`; called once at once, which opens no
- * connection, and once more if the first use is more than `intervalMs` later. It may be async, to fetch credentials: what is returned is then a promise of the flushed pool.
+ * connection, and once more if the first use is more than `intervalMs` later. It may be async, to fetch credentials:
+ * what is returned is then a promise of the flushed pool.
  * @throws TypeError for a factory that is not a function; TypeError or RangeError for wrong options;
  * PeriodicFlushError UNSUPPORTED_CLIENT for a factory that returns anything but a new pool. An async factory makes the
  * promise reject instead, also with what the factory's own first promise rejects with.

@@ -43,8 +43,8 @@ const FOREVER = 2 ** 31 - 1
  * A postgres.js client that does not stay glued to yesterday's database: at every flush `factory` makes a fresh client,
  * which looks its host up anew, and the old one finishes what it has begun.
  *
- * @param factory makes a new client at each call, as in `() => postgres(url)`; called once at once, and once more if the first use is
- * more than `intervalMs` later.
+ * @param factory makes a new client at each call, as in `() => postgres(url)`; called once at once, and once more if the
+ * first use is more than `intervalMs` later.
  * @throws TypeError for a factory that is not a function, or for wrong options; PeriodicFlushError UNSUPPORTED_CLIENT
  * for a factory that returns anything but a new postgres.js client.
  */
