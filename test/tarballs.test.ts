@@ -100,8 +100,11 @@ export const flushers = [pg.$flusher, mysql2.$flusher, js.$flusher] as const
   },
   {
     file: 'drivers.ts',
-    uses: ['mysql2', 'pg', 'postgres'],
+    uses: ['fleet', 'mysql2', 'pg', 'postgres'],
     text: `
+import { natsTrigger } from '@periodic-flush/fleet/nats'
+import { postgresTrigger } from '@periodic-flush/fleet/postgres'
+import { redisTrigger } from '@periodic-flush/fleet/redis'
 import { withPeriodicFlush as onMysql2 } from '@periodic-flush/mysql2'
 import { withPeriodicFlush as onPg } from '@periodic-flush/pg'
 import { withPeriodicFlush as onPostgres } from '@periodic-flush/postgres'
@@ -109,6 +112,7 @@ import { createPool } from 'mysql2/promise'
 import { Pool } from 'pg'
 import postgres from 'postgres'
 
+export const triggers = [natsTrigger({} as never), postgresTrigger(postgres()), redisTrigger({} as never)]
 export const pg = onPg(() => new Pool())
 export const mysql2 = onMysql2(() => createPool(''))
 export const js = onPostgres(() => postgres())
