@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -66,6 +66,61 @@ console.log(rows[0]?.one, await swap, typeof natsTrigger === typeof redisTrigger
 await sql.end()
 await bus.end()
 `
+
+/** What a package of a user's own may export, and those of ours that it uses. */
+const exporting = [
+  {
+    file: 'orms.ts',
+    uses: ['drizzle', 'prisma'],
+    text: `
+import { withPeriodicFlush as onMysql2 } from '@periodic-flush/drizzle/mysql2'
+import { withPeriodicFlush as onPg } from '@periodic-flush/drizzle/node-postgres'
+import { withPeriodicFlush as onPostgres } from '@periodic-flush/drizzle/postgres-js'
+import { flushingAdapter, withPeriodicFlush } from '@periodic-flush/prisma'
+import { PrismaPg } from '@prisma/adapter-pg'
+import { drizzle as drizzleMysql2 } from 'drizzle-orm/mysql2'
+import { drizzle as drizzlePg } from 'drizzle-orm/node-postgres'
+import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js'
+import { createPool } from 'mysql2/promise'
+import { Pool } from 'pg'
+import postgres from 'postgres'
+import { PrismaClient } from './generated/client.js'
+
+const client = () => new PrismaClient({ adapter: new PrismaPg({}) })
+export const prisma = withPeriodicFlush(client())
+export const extended = client().$extends(withPeriodicFlush())
+export const adapter = flushingAdapter(new PrismaPg({}))
+export const [flush, stats] = [prisma.$flush, () => prisma.$flusher.stats()]
+export const pg = onPg(() => new Pool(), (client) => drizzlePg({ client }))
+export const mysql2 = onMysql2(() => createPool(''), (client) => drizzleMysql2({ client }))
+export const js = onPostgres(() => postgres(), (client) => drizzlePostgres({ client }))
+export const [flushPg, flushMysql2, flushJs] = [() => pg.$flush(), () => mysql2.$flush(), () => js.$flush()]
+export const flushers = [pg.$flusher, mysql2.$flusher, js.$flusher] as const
+`,
+  },
+  {
+    file: 'drivers.ts',
+    uses: ['fleet', 'mysql2', 'pg', 'postgres'],
+    text: `
+import { natsTrigger } from '@periodic-flush/fleet/nats'
+import { postgresTrigger } from '@periodic-flush/fleet/postgres'
+import { redisTrigger } from '@periodic-flush/fleet/redis'
+import { withPeriodicFlush as onMysql2 } from '@periodic-flush/mysql2'
+import { withPeriodicFlush as onPg } from '@periodic-flush/pg'
+import { withPeriodicFlush as onPostgres } from '@periodic-flush/postgres'
+import { createPool } from 'mysql2/promise'
+import { Pool } from 'pg'
+import postgres from 'postgres'
+
+export const triggers = [natsTrigger({} as never), postgresTrigger(postgres()), redisTrigger({} as never)]
+export const pg = onPg(() => new Pool())
+export const mysql2 = onMysql2(() => createPool(''))
+export const js = onPostgres(() => postgres())
+export const [flushPg, flushMysql2, flushJs] = [() => pg.$flush(), () => mysql2.$flush(), () => js.$flush()]
+export const [flushers, stats] = [[pg.$flusher, mysql2.$flusher, js.$flusher] as const, () => pg.$flusher.stats()]
+`,
+  },
+]
 
 /** Prints every entry point that it is told, and what that exports. */
 const importScript = `
@@ -183,6 +238,28 @@ test.for(nodeLines)(
     expect(required?.stdout).toBe(imported?.stdout)
   },
 )
+
+test('what is inferred can be named in declarations, also where packages see only what they depend on', async () => {
+  const project = await install(process.execPath)
+  const modules = join(project, 'node_modules')
+  const store = join(modules, '.store/node_modules')
+  await mkdir(join(store, '@prisma'), { recursive: true })
+  const [ours, utils] = ['@periodic-flush', '@prisma/driver-adapter-utils'] as const
+  await cp(join(modules, utils), join(modules, '@prisma/adapter-pg/node_modules', utils), { recursive: true })
+  for (const hidden of [ours, utils]) await rename(join(modules, hidden), join(store, hidden))
+  const emitting = { ...compilerOptions, skipLibCheck: true, declaration: true, emitDeclarationOnly: true }
+  const tsc = fileURLToPath(new URL('node_modules/typescript/bin/tsc', root))
+  for (const { file, text, uses } of exporting) {
+    await rm(join(modules, ours), { recursive: true, force: true })
+    await mkdir(join(modules, ours))
+    for (const name of uses) await symlink(join(store, ours, name), join(modules, ours, name))
+    await writeFile(join(project, file), text)
+    const config = join(project, `${file}.json`)
+    await writeFile(config, JSON.stringify({ compilerOptions: emitting, files: [file] }))
+    const { stdout } = await run(process.execPath, [tsc, '-p', config, '--pretty', 'false']).catch((error) => error)
+    expect(stdout).toBe('')
+  }
+})
 
 test('from its tarball, the doctor answers; its exit codes are those of --help', async () => {
   const project = await install(process.execPath)

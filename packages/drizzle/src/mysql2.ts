@@ -4,6 +4,9 @@ import { type AnyPool, type FlushingPool, withPeriodicFlush as wrap } from '@per
 import { type Call, clientFactory, verifyArguments } from './arguments.ts'
 import { type Flushing, flushingDatabase } from './database.ts'
 
+// So that declarations of a user's own can name what is inferred where nothing else is installed.
+export type { Flusher, FlusherStats, FlushOptions, FlushReport } from '@periodic-flush/core'
+export type { AnyPool, FlushingPool } from '@periodic-flush/mysql2'
 export type { Flushing } from './database.ts'
 
 const call: Call = { client: 'a new mysql2 pool', factory: 'createPool(config)' }

@@ -4,6 +4,9 @@ import type { Pool } from 'pg'
 import { type Call, clientFactory, verifyArguments } from './arguments.ts'
 import { type Flushing, flushingDatabase } from './database.ts'
 
+// So that declarations of a user's own can name what is inferred where nothing else is installed.
+export type { Flusher, FlusherStats, FlushOptions, FlushReport } from '@periodic-flush/core'
+export type { FlushingPool } from '@periodic-flush/pg'
 export type { Flushing } from './database.ts'
 
 const call: Call = { client: 'a new pg.Pool', factory: 'new Pool(config)' }

@@ -4,6 +4,9 @@ import type { Sql } from 'postgres'
 import { type Call, clientFactory, verifyArguments } from './arguments.ts'
 import { type Flushing, flushingDatabase } from './database.ts'
 
+// So that declarations of a user's own can name what is inferred where nothing else is installed.
+export type { Flusher, FlusherStats, FlushOptions, FlushReport } from '@periodic-flush/core'
+export type { FlushingSql, Types } from '@periodic-flush/postgres'
 export type { Flushing } from './database.ts'
 
 const call: Call = { client: 'a new postgres.js client', factory: 'postgres(url)' }

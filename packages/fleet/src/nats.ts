@@ -3,6 +3,9 @@ import type { Bus } from './bus.ts'
 import { FleetTrigger } from './fleet-trigger.ts'
 import { verifiedOptions } from './options.ts'
 
+// So that declarations of a user's own can name what is inferred where nothing else is installed.
+export type { Trigger } from '@periodic-flush/core'
+
 /** What is needed of a connection of `nats`, or of `@nats-io/transport-node`. */
 export interface NatsConnection {
   subscribe(

@@ -4,6 +4,9 @@ import { FleetTrigger } from './fleet-trigger.ts'
 import { hold } from './holders.ts'
 import { verifiedOptions } from './options.ts'
 
+// So that declarations of a user's own can name what is inferred where nothing else is installed.
+export type { Trigger } from '@periodic-flush/core'
+
 /** A notification, as pg hands it out. */
 export interface PgNotification {
   readonly channel: string

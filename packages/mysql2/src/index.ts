@@ -1,2 +1,4 @@
+// So that declarations of a user's own can name what is inferred where nothing else is installed.
+export type { Flusher, FlusherStats, FlushOptions, FlushReport } from '@periodic-flush/core'
 export type { AnyPool } from './native.ts'
 export { type FlushingPool, withPeriodicFlush } from './pool.ts'

@@ -19,7 +19,7 @@ import type {
   Transaction,
 } from '@prisma/driver-adapter-utils'
 import { verifyFactory, verifyFunction } from './arguments.ts'
-import { patienceOf, underlyingDriver } from './driver.ts'
+import { poolPatience, underlyingDriver } from './driver.ts'
 import { type PrismaFlusher, Rotation } from './rotation.ts'
 
 /** What can be flushed, and how it stands. */
@@ -150,7 +150,7 @@ class FlushingAdapter implements SqlDriverAdapter {
     this.#flusher = rotation.flusher
     this.provider = first.provider
     this.adapterName = first.adapterName
-    const timeoutMs = patienceOf(first)
+    const timeoutMs = poolPatience(first)
     if (timeoutMs !== undefined) this.#patience = { timeoutMs }
     const info = first.getConnectionInfo?.()
     if (info !== undefined) this.getConnectionInfo = () => info

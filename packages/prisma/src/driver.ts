@@ -43,7 +43,7 @@ function watchedPool(pool: MariadbPool): WatchedMariadbPool {
 }
 
 /** How long a caller may wait for a connection of what the adapter talks through, in milliseconds; undefined: for ever. */
-export function patienceOf(adapter: SqlDriverAdapter): number | undefined {
+export function poolPatience(adapter: SqlDriverAdapter): number | undefined {
   const underlying = underlyingDriver(adapter)
   return isPgPool(underlying) ? ownedPool(underlying).patience : undefined
 }

@@ -71,8 +71,24 @@ export function withPeriodicFlush(
 function wrap(prisma: PrismaClientLike, options: Options<SqlDriverAdapter> = {}): Rotation {
   const rotation = makeFlushing(adapterFactoryOf(prisma), options)
   // A no-op on a client that has not connected. One that has must let go of what it connected by itself.
-  prisma.$disconnect().catch((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
+  disconnectNatively(prisma).catch((error: unknown) =>
+    process.emitWarning(error instanceof Error ? error : String(error)),
+  )
   return rotation
+}
+
+/**
+ * Disconnects by Prisma's own method: what a subclass or an extension does besides, as that of read replicas does, is for
+ * those who end the client.
+ */
+function disconnectNatively(prisma: PrismaClientLike): Promise<void> {
+  let { $disconnect } = prisma
+  // A client hides its prototypes, but not its class.
+  let methods: unknown = prisma.constructor.prototype
+  for (; typeof methods === 'object' && methods !== null; methods = Object.getPrototypeOf(methods)) {
+    if (Object.hasOwn(methods, '$disconnect')) $disconnect = (methods as PrismaClientLike).$disconnect
+  }
+  return $disconnect.call(prisma)
 }
 
 /** Prisma disposes of an adapter only if it has connected one itself: not where all there was is a flush. */

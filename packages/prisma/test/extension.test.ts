@@ -111,6 +111,45 @@ test('a client that was connected already lets go of what it had', async () => {
   expect(alive.map(({ pid }) => pid)).not.toContain(pid)
 })
 
+/** A client whose `$disconnect` is that of a subclass or of an extension, each of which tells when it is called. */
+const disconnected = vi.fn()
+class Service extends PrismaClient {
+  constructor() {
+    super({ adapter: new PrismaPg({ connectionString }) })
+    clients.push(this)
+  }
+
+  override async $disconnect() {
+    disconnected()
+    await super.$disconnect()
+  }
+}
+const closing = () => {
+  const base = client()
+  const $disconnect = async () => {
+    disconnected()
+    await base.$disconnect()
+  }
+  return base.$extends({ client: { $disconnect } })
+}
+
+test.each([
+  ['a subclass', () => new Service()],
+  ['an extension', closing],
+  ['an extension of a subclass', () => new Service().$extends({ model: { user: { before: () => 'before' } } })],
+])('wrapping lets go of what was connected already without the $disconnect of %s', async (_, make) => {
+  const base = make() as Pick<PrismaClient, '$extends' | '$disconnect' | '$queryRaw'>
+  const pid = await pidOf(base)
+  disconnected.mockClear()
+  const prisma = withPeriodicFlush(base, options)
+  expect(await pidOf(prisma)).not.toBe(pid)
+  const alive = await server.backends({ database: new URL(connectionString).pathname.slice(1) })
+  expect(alive.map(({ pid }) => pid)).not.toContain(pid)
+  expect(disconnected).not.toHaveBeenCalled()
+  await prisma.$disconnect()
+  expect(disconnected).toHaveBeenCalledOnce()
+})
+
 test('after $disconnect the next query starts anew, and listeners stay', async () => {
   const prisma = withPeriodicFlush(client(), options)
   const swaps: number[] = []
