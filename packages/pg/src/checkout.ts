@@ -20,6 +20,8 @@ export class Checkout implements Use {
   readonly #kind: LeaseKind
   readonly #connected: Connected
   #client: PoolClient | undefined
+  /** Takes what was put on the client off again. */
+  #takeBack = nothing
   #cut: Error | undefined
 
   constructor(flusher: Flusher<Pool>, kind: LeaseKind, connected: Connected) {
@@ -46,10 +48,10 @@ export class Checkout implements Use {
       }
       this.#client = client
       const { query, release: giveBack } = client
-      client.query = heard(query.bind(client))
+      if (!hearing.has(query)) this.#put(client, heard(query.bind(client)))
       client.release = (destroy) => {
-        // Its class's own comes back. Once released the client may be somebody else's.
-        if (this.#client !== undefined) Reflect.deleteProperty(client, 'query')
+        // Once released the client may be somebody else's.
+        if (this.#client !== undefined) this.#takeBack()
         // Throws if it was released before.
         giveBack(destroy)
         this.#client = undefined
@@ -68,16 +70,33 @@ export class Checkout implements Use {
     }
     // pg rejects whatever is pending on a client with the error of its stream.
     client.connection.stream.destroy(error)
-    client.query = refusing(error)
+    this.#takeBack()
+    this.#put(client, refusing(error))
+  }
+
+  /** Until the release, unless somebody puts another one there meanwhile: that stays, as natively. */
+  #put(client: PoolClient, query: PoolClient['query']): void {
+    const own = Object.getOwnPropertyDescriptor(client, 'query')
+    client.query = query
+    this.#takeBack = () => {
+      if (client.query !== query) return
+      if (own === undefined) Reflect.deleteProperty(client, 'query')
+      else Object.defineProperty(client, 'query', own)
+    }
   }
 }
 
+/** Every `query` of {@link heard}: one that was left on its client hears already. */
+const hearing = new WeakSet<PoolClient['query']>()
+
 /** The `query` of a client, with the cursors that it gets made to hear of everything. */
 function heard(query: PoolClient['query']): PoolClient['query'] {
-  return ((config: unknown, ...rest: unknown[]): unknown => {
+  const hears = ((config: unknown, ...rest: unknown[]): unknown => {
     if (isSubmittable(config)) hearLoss(config)
     return Reflect.apply(query, undefined, [config, ...rest])
   }) as PoolClient['query']
+  hearing.add(hears)
+  return hears
 }
 
 /** The `query` of a client that was cut: rejects, in whatever form it is asked. */

@@ -82,7 +82,10 @@ class FacadePool extends NativePool {
       (pool, error) => this.#flusher.failed(pool, error),
     )
     this.#flusher = createFlusher(driver, options)
-    this.#options = new StableOptions(() => this.#told)
+    this.#options = new StableOptions(
+      () => this.#told,
+      () => this.#serving,
+    )
     this.#turns = new Turns(this.#flusher, this.#options.view)
     Object.defineProperties(this, {
       // What JSON shows must not hold a password.
@@ -196,9 +199,13 @@ class FacadePool extends NativePool {
     this.ended = true
   }
 
+  get #serving(): Pool | undefined {
+    return this.#flusher.current() ?? this.#latest
+  }
+
   /** What the pool that serves was told. */
   get #told(): object | undefined {
-    const pool = this.#flusher.current() ?? this.#latest
+    const pool = this.#serving
     if (pool === undefined) return undefined
     return isOwned(pool) ? ownedPool(pool).told : pool.options
   }

@@ -70,6 +70,47 @@ describe('connect', () => {
     client.release()
   })
 
+  test.each(['when it connects', 'while it is checked out'])(
+    'a `query` that is put on a client %s stays there for as long as the client, as natively',
+    async (when) => {
+      const heard = async (pool: pg.Pool) => {
+        const texts: unknown[] = []
+        const listen = (client: PoolClient) => {
+          const { query } = client
+          client.query = ((...args: never[]) => {
+            texts.push(args[0])
+            return Reflect.apply(query, client, args)
+          }) as never
+        }
+        if (when === 'when it connects') pool.on('connect', listen)
+        for (const text of ['select 1', 'select 2', 'select 3']) {
+          const client = await pool.connect()
+          if (when !== 'when it connects' && text === 'select 1') listen(client)
+          await client.query(text)
+          client.release()
+        }
+        await pool.query('select 4')
+        return texts
+      }
+      const expected = await heard(on.native({ max: 1 }))
+      expect(expected).toEqual(['select 1', 'select 2', 'select 3', 'select 4'])
+      expect(await heard(on.flushing({ max: 1 }))).toEqual(expected)
+    },
+  )
+
+  test('a `query` that is put back on a client only after its release is no longer one than before', async () => {
+    const pool = on.flushing({ max: 1 })
+    const seen = new Set<unknown>()
+    for (let use = 1; use <= 3; use++) {
+      const client = await pool.connect()
+      const { query } = client
+      seen.add(query)
+      client.release()
+      client.query = query
+    }
+    expect(seen.size).toBe(1)
+  })
+
   test('waits no longer than connectionTimeoutMillis, and says so in pg’s own words', async () => {
     const config = { max: 1, connectionTimeoutMillis: 1_000 }
     const native = on.native(config)

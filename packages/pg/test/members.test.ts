@@ -132,6 +132,28 @@ describe('a flushing pool', () => {
     expect(rows).toEqual([{ name: 'second' }])
   })
 
+  test('heeds what is written to its options at its next connection, as natively', async () => {
+    const asked: string[] = []
+    const seen = async (pool: pg.Pool) => {
+      const client = await pool.connect()
+      const onConnect = () => void asked.push('onConnect')
+      Object.assign(pool.options, { application_name: 'second', idleTimeoutMillis: 1, onConnect })
+      const { rows } = await pool.query(`select current_setting('application_name') as name`)
+      client.release()
+      await until(() => pool.totalCount === 0)
+      return [rows, asked.splice(0)]
+    }
+    const config = { max: 2, application_name: 'first' }
+    const expected = await seen(on.native(config))
+    expect(expected).toEqual([[{ name: 'second' }], ['onConnect']])
+    const pool = on.flushing(config)
+    expect(await seen(pool)).toEqual(expected)
+    // Its own are left to it.
+    Object.assign(pool.options, { max: 3, stream: undefined })
+    await pool.query('select 1')
+    expect(pool.$flusher.stats().connections).toBe(1)
+  })
+
   test('shows the options of the pool that serves, not of one that was refused', async () => {
     let config: pg.PoolConfig = { application_name: 'first' }
     const pool = withPeriodicFlush(() => on.native(config), { intervalMs: false })
