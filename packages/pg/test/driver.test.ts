@@ -220,17 +220,26 @@ describe('suspect', () => {
     // A database that was dropped, and a session that idled for too long: the server is well.
     ['57P04', undefined],
     ['57P05', undefined],
+    // No SQLSTATE has more than five characters.
     ['08', undefined],
+    ['080061', undefined],
+    ['X08006', undefined],
+    ['57P011', undefined],
+    ['X57P01', undefined],
+    ['250061', undefined],
+    [25006, undefined],
+    [['08006'], undefined],
     ['22012', undefined],
     ['57014', undefined],
-  ])('takes %s for %s', (code, expected) => {
+  ])('takes a code of %j for %s', (code, expected) => {
     expect(suspect(Object.assign(new Error('of some kind'), { code }))).toBe(expected)
   })
 
   test('takes an unexpected end for a loss, and what is no error of a server for nothing', () => {
     expect(suspect(new Error('Connection terminated unexpectedly'))).toBe('lost')
     expect(suspect(new Error('Connection terminated due to connection timeout'))).toBe('lost')
-    for (const other of [undefined, 'lost', new PeriodicFlushError('CLOSED', 'closed'), {}]) {
+    const lookalikes = [new Error('No Connection terminated'), { message: 'Connection terminated unexpectedly' }]
+    for (const other of [undefined, null, 'lost', new PeriodicFlushError('CLOSED', 'closed'), {}, ...lookalikes]) {
       expect(suspect(other)).toBeUndefined()
     }
   })
