@@ -148,10 +148,16 @@ describe('a flushing pool', () => {
     expect(expected).toEqual([[{ name: 'second' }], ['onConnect']])
     const pool = on.flushing(config)
     expect(await seen(pool)).toEqual(expected)
-    // Its own are left to it.
-    Object.assign(pool.options, { max: 3, stream: undefined })
-    await pool.query('select 1')
-    expect(pool.$flusher.stats().connections).toBe(1)
+    // Its own are left to it until the next pool: how many it may hold, and what counts them.
+    Object.assign(pool.options, { max: 1, stream: undefined, idleTimeoutMillis: 10_000 })
+    for (const client of [await pool.connect(), await pool.connect()]) client.release()
+    expect(pool.$flusher.stats().connections).toBe(2)
+    await pool.$flush()
+    const held = await pool.connect()
+    const waiting = pool.query('select 1')
+    expect(pool.waitingCount).toBe(1)
+    held.release()
+    await waiting
   })
 
   test('shows the options of the pool that serves, not of one that was refused', async () => {
