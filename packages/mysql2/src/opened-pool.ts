@@ -174,7 +174,11 @@ export class OpenedPool {
     this.#connections.set(connection, standing)
     this.#watchErrors(connection)
     // mysql2 says nothing of one that is closing already.
-    connection.stream.once('close', () => this.#lose(connection, standing))
+    connection.stream.once('close', () => {
+      // From now on it has errors only for whoever asks it without a callback: natively they are thrown.
+      connection.off('error', noop)
+      this.#lose(connection, standing)
+    })
     this.#tell('connection', connection)
   }
 

@@ -1,4 +1,5 @@
 import { tracingChannel } from 'node:diagnostics_channel'
+import type { Duplex } from 'node:stream'
 import * as callback from 'mysql2'
 import * as promise from 'mysql2/promise'
 import { describe, expect, test, vi } from 'vitest'
@@ -75,6 +76,32 @@ describe.runIf(mariadbInstalled)('as documented,', () => {
       return [...seen, await database(pool)]
     })
     expect(told).toEqual(['test', 'app', 'app'])
+  })
+
+  test('a connection that is lost tells whoever asks it, with a callback or without', async () => {
+    const lost = "Can't add new command when connection is in closed state"
+    const told = await expectSame(async (pool) => {
+      const connection = await pool.getConnection()
+      const statement = await connection.prepare('select 1')
+      const core = connection.connection as unknown as callback.PoolConnection & { readonly stream: Duplex }
+      const closed = new Promise((resolve) => core.stream.once('close', resolve))
+      await flush(pool)
+      await on.pair.blue.query(`kill ${connection.threadId}`)
+      await closed
+      const asks = [() => core.query('select 1'), () => core.query('select 1').stream(), () => core.ping()]
+      const thrown = asks.map((ask) => {
+        try {
+          return typeof ask()
+        } catch (error) {
+          return error
+        }
+      })
+      const works = [connection.query('select 1'), connection.ping(), statement.close()]
+      const rejected = (await Promise.allSettled<unknown>(works)).map((work) => 'reason' in work && work.reason)
+      connection.release()
+      return [...thrown, ...rejected]
+    })
+    expect(told).toMatchObject(Array.from({ length: 6 }, () => ({ message: lost, fatal: true })))
   })
 
   test('with gracefulEnd, end() closes a connection that was borrowed, in every generation', async () => {
