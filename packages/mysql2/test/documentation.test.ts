@@ -112,7 +112,7 @@ const documented: Readonly<Record<string, Readonly<Record<string, Documented>>>>
     'stream as an async function': inTest(
       'documented › a stream of one’s own that throws fails its caller, and those who waited for it, and holds nothing up',
     ),
-    'stream as one stream': because('it is for a single connection: a pool has a stream for each'),
+    'stream as one stream': inTest('documented › one stream of one’s own carries the one connection of its pool'),
     passwordSha1: ask(asks('select current_user() as me'), () => ({
       user: 'root',
       password: '',
