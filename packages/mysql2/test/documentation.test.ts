@@ -64,6 +64,7 @@ const documented: Readonly<Record<string, Readonly<Record<string, Documented>>>>
     'pool.getConnection, connection.release, pool.releaseConnection': inTest(
       'pool › lends connections until release, destroy or end, or until they are lost',
     ),
+    'a connection that is asked, and released at once': inTest('uses › answers, though the flush did not wait for it'),
     'waitForConnections, queueLimit, connectionLimit': inTest(
       'pool › honours waitForConnections and queueLimit in mysql2’s own words, and not during a flush',
     ),
