@@ -28,6 +28,8 @@ interface Standing {
   fault?: unknown
   /** Who has given it back before it had answered, each with the last that they have asked; the first is answered first. */
   readonly parting: { readonly borrower: Borrower; readonly last: Command }[]
+  /** What it worked at when it became known: it is lent in the middle of its handshake, which nobody has asked for. */
+  readonly greeting: Command | null | undefined
 }
 
 /** One pool with its sockets, and how each of its connections stands. */
@@ -178,7 +180,7 @@ export class OpenedPool {
   }
 
   #adopt(connection: Connection, state: Standing['state']): void {
-    const standing: Standing = { state, borrower: undefined, parting: [] }
+    const standing: Standing = { state, borrower: undefined, parting: [], greeting: connection._command }
     this.#connections.set(connection, standing)
     this.#watchPackets(connection, standing)
     // mysql2 says nothing of one that is closing already.
@@ -278,7 +280,7 @@ function letPart(connection: Connection, standing: Standing): void {
   const { borrower } = standing
   if (borrower?.kind !== 'reserved') return
   const last = connection._commands.toArray().at(-1) ?? connection._command
-  if (!last) return
+  if (!last || last === standing.greeting) return
   standing.borrower = undefined
   standing.parting.push({ borrower, last })
   borrower.parting()

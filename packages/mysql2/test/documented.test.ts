@@ -431,6 +431,7 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     await driver.warm?.(native, 3, stopped)
     expect(opened.sockets.size).toBe(0)
     await expect(driver.check(native, stopped)).rejects.toThrow()
+    await expect(driver.writable?.(native, stopped)).rejects.toThrow()
     const later = new AbortController()
     await driver.check(native, later.signal)
     later.abort()
@@ -461,6 +462,7 @@ test.each([
   [{ code: 'ETIMEDOUT' }, 'lost'],
   [{ code: 'EHOSTUNREACH' }, 'lost'],
   [{ code: 'ENETUNREACH' }, 'lost'],
+  [null, undefined],
 ])('the error %o means %s', (error, expected) => {
   expect(suspect(error)).toBe(expected)
 })

@@ -207,6 +207,21 @@ describe.runIf(mariadbInstalled)('as documented,', () => {
       },
     )
 
+    test('is given back at once where it was asked nothing, be it in the middle of its handshake', async () => {
+      const pool = on.callback({ connectionLimit: 1 })
+      for (let n = 0; n < 3; n++) {
+        const lent = called<callback.PoolConnection>((done) =>
+          pool.getConnection((error, connection) => {
+            connection.release()
+            done(error, connection)
+          }),
+        )
+        await lent
+        expect(pool.$flusher.stats().leases).toBe(0)
+        if (n > 0) await pool.$flush()
+      }
+    })
+
     test('is given back at the end of what failed, of what was lost, and of each who has asked', async () => {
       const pool = on.callback({ connectionLimit: 1 })
       const borrowed = () => called<callback.PoolConnection>((done) => pool.getConnection(done as never))
