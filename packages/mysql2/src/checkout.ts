@@ -1,5 +1,5 @@
 import type { Holder, Lease, LeaseKind, PeriodicFlushError } from '@periodic-flush/core'
-import type { Command, Connected, Connection } from './native.ts'
+import { type Command, type Connected, type Connection, noop } from './native.ts'
 import type { Borrower, OpenedPool } from './opened-pool.ts'
 
 /** The use of one connection, from the wish for it until it is given back. */
@@ -11,9 +11,13 @@ export class Checkout implements Holder, Borrower {
   command: Command | undefined
   #lease: Lease<unknown> | undefined
   #connection: Connection | undefined
+  readonly #parted: (by: 1 | -1) => void
+  #parting = false
 
-  constructor(kind: LeaseKind) {
+  /** `parted` is told of a connection that is back and has to answer, and of the end of that. */
+  constructor(kind: LeaseKind, parted: (by: 1 | -1) => void = noop) {
     this.kind = kind
+    this.#parted = parted
   }
 
   /** Takes a connection of the leased pool; the lease ends when it is back. */
@@ -29,7 +33,14 @@ export class Checkout implements Holder, Borrower {
     callback?.(error, connection)
   }
 
+  parting(): void {
+    this.#parting = true
+    this.#parted(1)
+  }
+
   over(lost?: Error): void {
+    if (this.#parting) this.#parted(-1)
+    this.#parting = false
     this.#lease?.release()
     if (lost !== undefined && this.command !== undefined) tell(this.command, lost)
   }

@@ -16,6 +16,8 @@ export class FacadePool<Pool> extends NativePool {
   /** What mysql2's own `query` and `execute` run on. */
   readonly #single: Lender
   #ended = false
+  /** How many connections are back that have yet to answer: natively they are free. */
+  #parting = 0
 
   constructor(settings: Settings, flusher: Flusher<Pool>, opened: (pool: Pool) => OpenedPool) {
     const { config } = settings
@@ -36,7 +38,7 @@ export class FacadePool<Pool> extends NativePool {
   }
 
   override getConnection(callback: Connected): void {
-    this.#checkOut(new Checkout('reserved'), callback)
+    this.#checkOut(new Checkout('reserved', this.#parted), callback)
   }
 
   override releaseConnection(connection: Connection): void {
@@ -99,6 +101,10 @@ export class FacadePool<Pool> extends NativePool {
     })
   }
 
+  readonly #parted = (by: 1 | -1): void => {
+    this.#parting += by
+  }
+
   #start(checkout: Checkout, lease: Lease<Pool>): void {
     checkout.start(lease, this.#opened(lease.client))
   }
@@ -111,10 +117,12 @@ export class FacadePool<Pool> extends NativePool {
     const { waitForConnections, queueLimit, connectionLimit } = this.#settings.config
     if (waitForConnections && queueLimit === 0) return
     const { leases, waiting, retiring } = this.#flusher.stats()
-    const busy = retiring.reduce((sum, generation) => sum + generation.leases, leases)
-    if (busy < connectionLimit || connectionLimit === 0) return
+    const out = retiring.reduce((sum, generation) => sum + generation.leases, leases) - this.#parting
+    // Natively those have a connection that wait here until it has answered.
+    const served = Math.min(waiting, this.#parting)
+    if (out + served < connectionLimit || connectionLimit === 0) return
     if (!waitForConnections) throw new Error('No connections available.')
-    if (waiting >= queueLimit) throw new Error('Queue limit reached.')
+    if (waiting - served >= queueLimit) throw new Error('Queue limit reached.')
   }
 }
 

@@ -32,6 +32,9 @@ export interface Connection extends EventEmitter {
   destroy(): void
   end(callback?: () => void): void
   readonly clientEncoding?: string
+  /** What it works at, and what it is to do after that. */
+  readonly _command?: Command | null
+  readonly _commands: { readonly length: number; toArray(): readonly Command[] }
   /** Gets every packet that the server sends; undefined where a command starts. */
   handlePacket: (packet?: Packet) => void
   /** Tells whatever runs on it, or waits, that the connection is lost. */

@@ -1,4 +1,4 @@
-import { type Connected, type Connection, type Lender, type NativePool, noop } from './native.ts'
+import { type Command, type Connected, type Connection, type Lender, type NativePool, noop } from './native.ts'
 import { Sockets } from './sockets.ts'
 
 /** Hears of what happens to the connections of a pool. */
@@ -9,8 +9,12 @@ export type Failed = (error: unknown) => void
 
 /** Who borrows a connection. */
 export interface Borrower {
+  /** It may give a connection back before that has answered all that it was asked. */
+  readonly kind: string
   /** Here it is, or why there is none. */
   settle(error: unknown, connection?: Connection): void
+  /** It is back, and still has to answer. */
+  parting(): void
   /** It is back, or lost, then with the error that says so; or none was to be had. */
   over(lost?: Error): void
 }
@@ -22,6 +26,10 @@ interface Standing {
   borrower: Borrower | undefined
   /** What a listener that was told of it has thrown. */
   fault?: unknown
+  /** Who has given it back before it had answered, each with the last that they have asked; the first is answered first. */
+  readonly parting: { readonly borrower: Borrower; readonly last: Command }[]
+  /** What it worked at when it became known: it is lent in the middle of its handshake, which nobody has asked for. */
+  readonly greeting: Command | null | undefined
 }
 
 /** One pool with its sockets, and how each of its connections stands. */
@@ -67,7 +75,7 @@ export class OpenedPool {
       if (standing?.state === 'busy' || standing?.state === 'returned') standing.state = 'idle'
       forward('release', connection)
       // With `resetOnRelease` it becomes idle only after core has looked.
-      if (this.#retiring) this.#end(connection).catch(noop)
+      if (this.#retiring && standing?.parting.length === 0) this.#end(connection).catch(noop)
     })
     this.#adoptUsed()
   }
@@ -147,9 +155,11 @@ export class OpenedPool {
     await closed(connection)
   }
 
-  /** The connections that stand so. */
+  /** The connections that stand so, and have nothing to answer. */
   #that(wanted: Standing['state']): Connection[] {
-    return [...this.#connections].flatMap(([connection, { state }]) => (state === wanted ? [connection] : []))
+    return [...this.#connections].flatMap(([connection, { state, parting }]) =>
+      state === wanted && parting.length === 0 ? [connection] : [],
+    )
   }
 
   #connection(): Promise<Connection> {
@@ -170,11 +180,15 @@ export class OpenedPool {
   }
 
   #adopt(connection: Connection, state: Standing['state']): void {
-    const standing: Standing = { state, borrower: undefined }
+    const standing: Standing = { state, borrower: undefined, parting: [], greeting: connection._command }
     this.#connections.set(connection, standing)
-    this.#watchErrors(connection)
+    this.#watchPackets(connection, standing)
     // mysql2 says nothing of one that is closing already.
-    connection.stream.once('close', () => this.#lose(connection, standing))
+    connection.stream.once('close', () => {
+      // From now on it has errors only for whoever asks it without a callback: natively they are thrown.
+      connection.off('error', noop)
+      this.#lose(connection, standing)
+    })
     this.#tell('connection', connection)
   }
 
@@ -188,8 +202,11 @@ export class OpenedPool {
     }
   }
 
-  /** Some statements have nobody but their owner to hear of their error: all errors come in packets, or end it all. */
-  #watchErrors(connection: Connection): void {
+  /**
+   * Some statements have nobody but their owner to hear of their error: all errors come in packets, or end it all. So do
+   * all answers.
+   */
+  #watchPackets(connection: Connection, standing: Standing): void {
     const handle = connection.handlePacket
     const notify = connection._notifyError
     connection._notifyError = (error) => {
@@ -202,6 +219,7 @@ export class OpenedPool {
         packet.reset()
       }
       handle.call(connection, packet)
+      if (standing.parting.length > 0) part(connection, standing)
     }
   }
 
@@ -221,6 +239,7 @@ export class OpenedPool {
   #lose(connection: Connection, standing: Standing): void {
     this.#connections.delete(connection)
     giveBack(standing, connectionLost())
+    for (const { borrower } of standing.parting.splice(0)) borrower.over()
   }
 
   /** All ways back lead through `releaseConnection`: release, destroy, end, and the loss of the connection. */
@@ -228,10 +247,11 @@ export class OpenedPool {
     const { native } = this
     const release = native.releaseConnection
     native.releaseConnection = (connection) => {
+      const standing = this.#connections.get(connection)
+      if (standing !== undefined) letPart(connection, standing)
       try {
         release.call(native, connection)
       } finally {
-        const standing = this.#connections.get(connection)
         if (standing !== undefined && connection._pool === null) {
           // It has left the pool, and is lost: its own error comes later, if at all.
           this.#lose(connection, standing)
@@ -253,6 +273,26 @@ function connectionLost(): Error {
 /** Resolves when its socket is. */
 function closed({ stream }: Connection): Promise<void> {
   return new Promise((resolve) => stream.once('close', () => resolve()))
+}
+
+/** The connection has to answer its borrower's last question; a statement of the pool itself gives it back at its end. */
+function letPart(connection: Connection, standing: Standing): void {
+  const { borrower } = standing
+  if (borrower?.kind !== 'reserved') return
+  const last = connection._commands.toArray().at(-1) ?? connection._command
+  if (!last || last === standing.greeting) return
+  standing.borrower = undefined
+  standing.parting.push({ borrower, last })
+  borrower.parting()
+}
+
+/** Whoever has given the connection back, and has been answered, is done with it. */
+function part(connection: Connection, { parting }: Standing): void {
+  while (parting[0] !== undefined && !hasToDo(connection, parting[0].last)) parting.shift()?.borrower.over()
+}
+
+function hasToDo({ _command, _commands }: Connection, command: Command): boolean {
+  return _command === command || _commands.toArray().includes(command)
 }
 
 /** Nobody has borrowed it any more. */

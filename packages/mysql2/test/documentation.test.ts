@@ -64,6 +64,7 @@ const documented: Readonly<Record<string, Readonly<Record<string, Documented>>>>
     'pool.getConnection, connection.release, pool.releaseConnection': inTest(
       'pool › lends connections until release, destroy or end, or until they are lost',
     ),
+    'a connection that is asked, and released at once': inTest('uses › answers, though the flush did not wait for it'),
     'waitForConnections, queueLimit, connectionLimit': inTest(
       'pool › honours waitForConnections and queueLimit in mysql2’s own words, and not during a flush',
     ),
@@ -112,7 +113,7 @@ const documented: Readonly<Record<string, Readonly<Record<string, Documented>>>>
     'stream as an async function': inTest(
       'documented › a stream of one’s own that throws fails its caller, and those who waited for it, and holds nothing up',
     ),
-    'stream as one stream': because('it is for a single connection: a pool has a stream for each'),
+    'stream as one stream': inTest('documented › one stream of one’s own carries the one connection of its pool'),
     passwordSha1: ask(asks('select current_user() as me'), () => ({
       user: 'root',
       password: '',

@@ -148,6 +148,26 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     expect(made.map(({ destroyed }) => destroyed)).toEqual([true, false])
   })
 
+  test('one stream of one’s own carries the one connection of its pool', async () => {
+    const made: Socket[] = []
+    const factory = () => {
+      const stream = new Socket().connect(on.pair.port, on.pair.blue.host)
+      made.push(stream)
+      return promise.createPool({ uri: on.pair.url(), connectionLimit: 1, stream })
+    }
+    const pool = on.closing(withPeriodicFlush(factory, { intervalMs: false }))
+    for (const socket of [0, 1]) {
+      const port = await value(
+        pool,
+        "select substring_index(host, ':', -1) from information_schema.processlist where id = connection_id()",
+      )
+      expect(port).toBe(`${made[socket]?.localPort}`)
+      expect(pool.$flusher.stats().connections).toBe(1)
+      await pool.$flush()
+    }
+    expect(made.map(({ destroyed }) => destroyed)).toEqual([true, true, false])
+  })
+
   test.each([{ enableKeepAlive: false }, { enableKeepAlive: true, keepAliveInitialDelay: 1_234 }])(
     'sockets are set up as natively with %o',
     async (settings) => {
@@ -411,6 +431,7 @@ describe.runIf(mariadbInstalled)('what is documented holds in every generation:'
     await driver.warm?.(native, 3, stopped)
     expect(opened.sockets.size).toBe(0)
     await expect(driver.check(native, stopped)).rejects.toThrow()
+    await expect(driver.writable?.(native, stopped)).rejects.toThrow()
     const later = new AbortController()
     await driver.check(native, later.signal)
     later.abort()
@@ -441,6 +462,7 @@ test.each([
   [{ code: 'ETIMEDOUT' }, 'lost'],
   [{ code: 'EHOSTUNREACH' }, 'lost'],
   [{ code: 'ENETUNREACH' }, 'lost'],
+  [null, undefined],
 ])('the error %o means %s', (error, expected) => {
   expect(suspect(error)).toBe(expected)
 })

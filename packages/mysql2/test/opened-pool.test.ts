@@ -37,6 +37,8 @@ describe.runIf(mariadbInstalled)('one pool that is opened', () => {
     const told: unknown[] = []
     const settled = new Promise<Connection | undefined>((resolve) => {
       pool.lend({
+        kind: 'reserved',
+        parting: () => told.push('parting'),
         settle: (error, connection) => {
           told.push(error ?? 'lent')
           resolve(connection)

@@ -1,9 +1,10 @@
 import { tracingChannel } from 'node:diagnostics_channel'
+import type { Duplex } from 'node:stream'
 import * as callback from 'mysql2'
 import * as promise from 'mysql2/promise'
 import { describe, expect, test, vi } from 'vitest'
 import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
-import { called, eventually, stage, value } from './stage.ts'
+import { called, eventually, running, stage, value } from './stage.ts'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
@@ -77,6 +78,32 @@ describe.runIf(mariadbInstalled)('as documented,', () => {
     expect(told).toEqual(['test', 'app', 'app'])
   })
 
+  test('a connection that is lost tells whoever asks it, with a callback or without', async () => {
+    const lost = "Can't add new command when connection is in closed state"
+    const told = await expectSame(async (pool) => {
+      const connection = await pool.getConnection()
+      const statement = await connection.prepare('select 1')
+      const core = connection.connection as unknown as callback.PoolConnection & { readonly stream: Duplex }
+      const closed = new Promise((resolve) => core.stream.once('close', resolve))
+      await flush(pool)
+      await on.pair.blue.query(`kill ${connection.threadId}`)
+      await closed
+      const asks = [() => core.query('select 1'), () => core.query('select 1').stream(), () => core.ping()]
+      const thrown = asks.map((ask) => {
+        try {
+          return typeof ask()
+        } catch (error) {
+          return error
+        }
+      })
+      const works = [connection.query('select 1'), connection.ping(), statement.close()]
+      const rejected = (await Promise.allSettled<unknown>(works)).map((work) => 'reason' in work && work.reason)
+      connection.release()
+      return [...thrown, ...rejected]
+    })
+    expect(told).toMatchObject(Array.from({ length: 6 }, () => ({ message: lost, fatal: true })))
+  })
+
   test('with gracefulEnd, end() closes a connection that was borrowed, in every generation', async () => {
     const told = await expectSame(
       async (pool) => {
@@ -126,6 +153,105 @@ describe.runIf(mariadbInstalled)('as documented,', () => {
       { resetOnRelease: true, connectionLimit: 1 },
     )
     expect(told).toEqual([false, 1])
+  })
+
+  describe('a connection that is released before it has answered, as the Quickstart does,', () => {
+    /** Asks for a lock that another holds, and releases the connection at once. */
+    const asking = async (pool: promise.Pool, lock: string) => {
+      const holder = await promise.createConnection(on.pair.url())
+      await holder.query('select get_lock(?, 20)', [lock])
+      const connection = await pool.getConnection()
+      const answer = value(connection as never, 'select get_lock(?, 20)', [lock])
+      pool.releaseConnection(connection)
+      return { answer, unlock: () => holder.end() }
+    }
+
+    test('answers, though the flush did not wait for it', async () => {
+      const pool = on.promise({ connectionLimit: 2 })
+      const { answer, unlock } = await asking(pool, 'kept')
+      const report = await pool.$flush({ deadlineMs: 10, onDeadline: 'keep' })
+      expect(report).toMatchObject({ drained: false, stragglers: [{ kind: 'reserved' }] })
+      await unlock()
+      expect(await answer).toBe(1)
+      await eventually(
+        () => pool.$flusher.stats(),
+        ({ retiring, connections }) => retiring.length === 0 && connections === 1,
+      )
+    })
+
+    test('is told of a cut', async () => {
+      const pool = on.promise({ connectionLimit: 2 })
+      const { answer, unlock } = await asking(pool, 'cut')
+      const refused = expect(answer).rejects.toMatchObject({ code: 'CUT' })
+      await expect(pool.$flush({ deadlineMs: 0, onDeadline: 'cut' })).resolves.toMatchObject({ cut: 1 })
+      await refused
+      await unlock()
+    })
+
+    test.each([{ waitForConnections: false }, { queueLimit: 1 }])(
+      'is free for the next one, whom %o lets wait for no busy one',
+      async (settings) => {
+        const told = await expectSame(
+          async (pool) => {
+            const { answer, unlock } = await asking(pool, 'next')
+            const next = [1, 2, 3].map((n) => value(pool, 'select ?', [n]).catch((error: Error) => error.message))
+            await flush(pool)
+            await unlock()
+            return [await answer, ...(await Promise.all(next))]
+          },
+          { connectionLimit: 1, ...settings },
+        )
+        const [second, third] =
+          'queueLimit' in settings ? [2, 'Queue limit reached.'] : Array(2).fill('No connections available.')
+        expect(told).toEqual([1, 1, second, third])
+      },
+    )
+
+    test('is given back at once where it was asked nothing, be it in the middle of its handshake', async () => {
+      const pool = on.callback({ connectionLimit: 1 })
+      for (let n = 0; n < 3; n++) {
+        const lent = called<callback.PoolConnection>((done) =>
+          pool.getConnection((error, connection) => {
+            connection.release()
+            done(error, connection)
+          }),
+        )
+        await lent
+        expect(pool.$flusher.stats().leases).toBe(0)
+        if (n > 0) await pool.$flush()
+      }
+    })
+
+    test('is given back at the end of what failed, of what was lost, and of each who has asked', async () => {
+      const pool = on.callback({ connectionLimit: 1 })
+      const borrowed = () => called<callback.PoolConnection>((done) => pool.getConnection(done as never))
+      for (const sql of ['select 1', 'selec']) {
+        for (let n = 0; n < 2; n++) {
+          const connection = await borrowed()
+          await new Promise<void>((resolve) => {
+            connection
+              .query(sql)
+              .on('error', () => {})
+              .on('end', () => {
+                connection.release()
+                resolve()
+              })
+          })
+          await pool.promise().query('select 1')
+          expect(pool.$flusher.stats().leases).toBe(0)
+          await pool.$flush()
+        }
+      }
+      const lost = await borrowed()
+      const failed = called((done) => lost.query('select sleep(65)', done as never)).catch(({ code }) => code)
+      lost.release()
+      expect(pool.$flusher.stats().leases).toBe(1)
+      await eventually(() => on.pair.blue.backends(), running('sleep(65)'))
+      await on.pair.blue.query(`kill ${lost.threadId}`)
+      expect(await failed).toBe('PROTOCOL_CONNECTION_LOST')
+      await pool.promise().query('select 1')
+      expect(pool.$flusher.stats().leases).toBe(0)
+    })
   })
 
   test('pools and connections dispose of themselves, in either flavour', async () => {
