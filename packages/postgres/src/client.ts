@@ -50,6 +50,8 @@ export interface ClientOptions {
   readonly max: number
   readonly ssl: unknown
   readonly debug: unknown
+  /** The password, or what gives it: called at every connect. */
+  pass: unknown
   readonly fetch_types: unknown
   readonly parameters: object
   parsers: Record<string, unknown>

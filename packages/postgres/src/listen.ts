@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import type { Flusher, Holder, Lease } from '@periodic-flush/core'
 import { Channels } from './channels.ts'
@@ -39,7 +40,8 @@ export class Listeners implements Hearer {
 
   /** Resolves once the server listens; the first call opens the connection. Rejects as natively, or with CLOSED. */
   async listen(channel: string, fn: (payload: string) => void, onlisten?: () => void): Promise<ListenHandle> {
-    const listener = { fn, onlisten, waits: true }
+    // After a hand-over they are called by a connection that a flush has made.
+    const listener = { fn: AsyncResource.bind(fn), onlisten: onlisten && AsyncResource.bind(onlisten), waits: true }
     this.#channels.add(channel, listener)
     if (this.#serving === undefined) await this.#start()
     try {

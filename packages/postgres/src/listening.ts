@@ -1,5 +1,5 @@
 import type { Lease } from '@periodic-flush/core'
-import { type Client, type Listen, type Listened, noop } from './client.ts'
+import { type Client, type Listen, type Listened, noop, type Query } from './client.ts'
 import { connectionEnded } from './ended.ts'
 import { openedOf } from './opened.ts'
 import { Sockets } from './sockets.ts'
@@ -140,7 +140,8 @@ export class Listening {
     if (!this.forget(channel)) return
     try {
       // As a promise of Node's own it is sent as late as a `listen` is, which must not be overtaken.
-      const answer = Promise.resolve(this.#sql.unsafe(`unlisten "${channel.replaceAll('"', '""')}"`))
+      const name = this.#sql.unsafe(`"${channel.replaceAll('"', '""')}"`)
+      const answer = Promise.resolve(this.#sql`unlisten ${name}` as Query)
       return await this.#unlessEnded(answer)
     } catch (error) {
       // A connection that has ended listens to nothing: a flush may end it meanwhile, since nobody listens any more.

@@ -26,6 +26,7 @@ export class Opened {
     this.client = client
     this.#learned = learned
     this.sockets = new Sockets(client)
+    guardPassword(client)
     // Never executed: it only shows what this client puts on its queries.
     const { handler, canceller } = client.unsafe('')
     this.handler = handler
@@ -79,6 +80,23 @@ export class Opened {
       },
     )
     return this.#priming
+  }
+}
+
+/**
+ * A callback for the password that fails would end the process: postgres.js awaits it where nobody catches. The server
+ * refuses an empty one, which fails whatever the connection was for; why becomes a process warning.
+ */
+function guardPassword({ options }: Client): void {
+  const { pass } = options
+  if (typeof pass !== 'function') return
+  options.pass = async () => {
+    try {
+      return await pass.call(options)
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+      return ''
+    }
   }
 }
 

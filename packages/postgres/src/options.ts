@@ -22,17 +22,19 @@ export class StableOptions {
   readonly typeArrayMap: Record<string, unknown>
   readonly #written = { parsers: new Map<string, Written>(), serializers: new Map<string, Written>() }
   readonly #current: () => Client
-  #told: Record<string, unknown> = {}
+  /** Those of the client that knew its server's array types last. */
+  #knowing: ClientOptions
 
   constructor(first: Client, current: () => Client) {
     this.#current = current
-    this.typeArrayMap = live(() => this.#learn())
+    this.#knowing = first.options
+    this.typeArrayMap = live(() => this.#learn().shared.typeArrayMap)
     const view = { ...first.options }
     for (const kind of kinds) {
       Object.defineProperty(view, kind, {
         value: live(
-          () => current().options[kind],
-          (key, value) => this.#written[kind].set(key, { value, late: !isEmpty(this.#learn()) }),
+          () => this.#learn()[kind],
+          (key, value) => this.#write(kind, key, value),
         ),
         enumerable: true,
       })
@@ -43,10 +45,17 @@ export class StableOptions {
     this.view = Object.freeze(view)
   }
 
-  #learn(): Record<string, unknown> {
-    const { typeArrayMap } = this.#current().options.shared
-    if (!isEmpty(typeArrayMap)) this.#told = typeArrayMap
-    return this.#told
+  /** The options of the client that serves now or, until that knows its server's array types, of the last one that did. */
+  #learn(): ClientOptions {
+    const { options } = this.#current()
+    if (knowsTypes(options) || !knowsTypes(this.#knowing)) this.#knowing = options
+    return this.#knowing
+  }
+
+  #write(kind: Kind, key: string, value: unknown): void {
+    const written = { value, late: knowsTypes(this.#learn()) }
+    this.#written[kind].set(key, written)
+    apply(this.#current(), kind, key, written)
   }
 
   /**
@@ -55,15 +64,21 @@ export class StableOptions {
    */
   applyTo(client: Client): void {
     this.#learn()
-    const before = isEmpty(client.options.shared.typeArrayMap)
     for (const kind of kinds) {
-      for (const [key, { value, late }] of this.#written[kind]) {
-        if (late === before) continue
-        if (value === deleted) delete client.options[kind][key]
-        else client.options[kind][key] = value
-      }
+      for (const [key, written] of this.#written[kind]) apply(client, kind, key, written)
     }
   }
+}
+
+/** What was written late waits until the client knows the types: else their array types would follow it. */
+function apply({ options }: Client, kind: Kind, key: string, { value, late }: Written): void {
+  if (late !== knowsTypes(options)) return
+  if (value === deleted) delete options[kind][key]
+  else options[kind][key] = value
+}
+
+function knowsTypes({ shared }: ClientOptions): boolean {
+  return !isEmpty(shared.typeArrayMap)
 }
 
 function isEmpty(types: Record<string, unknown>): boolean {

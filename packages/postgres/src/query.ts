@@ -150,8 +150,8 @@ export class Run implements Holder {
 
   settled(value: unknown): void {
     if (this.#lease === undefined) return
-    // A stream is where copying begins; it ends when the query is resolved once more.
-    if (this.kind === 'stream' && value instanceof Stream) this.#copying(value)
+    // A stream is where copying begins, also where nobody asked for one; it ends when the query is resolved once more.
+    if (value instanceof Stream) this.#copying(value)
     else this.#release()
     this.#succeed(value)
   }

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Flusher, Holder, Lease, LeaseKind } from '@periodic-flush/core'
 import { type Client, type Connection, noop, type Query, type Reserved } from './client.ts'
 import { Misled } from './misled.ts'
@@ -67,6 +68,8 @@ abstract class Session<Result> implements Holder {
   protected abstract abandon(opened: Opened): boolean
 }
 
+type Work = (...args: readonly unknown[]) => unknown
+
 /** One transaction, from its first statement to its last. */
 export class Transaction extends Session<unknown> {
   readonly kind = 'transaction'
@@ -76,7 +79,8 @@ export class Transaction extends Session<unknown> {
 
   constructor(flusher: Flusher<Client>, args: readonly unknown[], notify: Notify) {
     super(flusher, notify)
-    this.#args = this.scope.work(args)
+    // Where it moves, it is a flush that starts it: its work is its owner's all the same, AsyncLocalStorage and all.
+    this.#args = this.scope.work(args).map((arg) => (typeof arg === 'function' ? AsyncResource.bind(arg as Work) : arg))
   }
 
   protected open(lease: Lease<Client>): void {

@@ -69,17 +69,22 @@ class Facade {
   readonly #flusher: Flusher<Client>
   readonly #options: StableOptions
   readonly #first: Client
+  /** It has one connection, on which postgres.js alone would take a transaction in statements of their own. */
+  readonly #single: boolean
   readonly #listeners: Listeners
   readonly #subscription: Subscription
   /** The client opened last: it goes on serving `options` and the helpers when none is current. */
   #latest: Client
   #told: object = {}
   #ending: Promise<void> | undefined
+  /** No query runs any more. */
+  #ended = false
   readonly #route: Handler
 
   constructor(factory: () => Client, options: Options<unknown>) {
     this.#first = factory()
     this.#latest = this.#first
+    this.#single = this.#first.options.max === 1
     const unused = new FirstMade(this.#first, options)
     this.#options = new StableOptions(this.#first, () => this.#current)
     const open = (): Client => {
@@ -109,8 +114,12 @@ class Facade {
   }
 
   #run(query: Query): void {
-    if (this.#ending !== undefined) {
+    if (this.#ended) {
       query.reject(connectionEnded(this.#first))
+      return
+    }
+    if (this.#single && beginsTransaction(query)) {
+      query.reject(unsafeTransaction())
       return
     }
     new Run(this.#flusher, query).start()
@@ -123,9 +132,9 @@ class Facade {
   }
 
   readonly #notify: Notify = async (channel, payload) =>
-    this.#rerouted(this.#current.unsafe('select pg_notify($1, $2)', [channel, `${payload}`]))
+    this.#rerouted(this.#current`select pg_notify(${channel}, ${`${payload}`})` as Query)
 
-  async #ended(): Promise<never> {
+  async #refused(): Promise<never> {
     throw connectionEnded(this.#first)
   }
 
@@ -142,25 +151,25 @@ class Facade {
   }
 
   #begin(...args: readonly unknown[]): Promise<unknown> {
-    if (this.#ending !== undefined) return this.#ended()
+    if (this.#ending !== undefined) return this.#refused()
     const transaction = new Transaction(this.#flusher, args, this.#notify)
     transaction.start()
     return transaction.result
   }
 
   #reserve(): Promise<unknown> {
-    if (this.#ending !== undefined) return this.#ended()
+    if (this.#ending !== undefined) return this.#refused()
     const reservation = new Reservation(this.#flusher, this.#notify)
     reservation.start()
     return reservation.result
   }
 
   #listen(args: ListenArgs): Promise<unknown> {
-    return this.#ending === undefined ? this.#listeners.listen(...args) : this.#ended()
+    return this.#ending === undefined ? this.#listeners.listen(...args) : this.#refused()
   }
 
   #subscribe(args: readonly unknown[]): Promise<unknown> {
-    return this.#ending === undefined ? this.#subscription.subscribe(args) : this.#ended()
+    return this.#ending === undefined ? this.#subscription.subscribe(args) : this.#refused()
   }
 
   /** Natively it begins a transaction on its client within the call: it gets one of ours. */
@@ -188,8 +197,15 @@ class Facade {
   async #end({ timeout }: { timeout?: number | null } = {}): Promise<void> {
     // As natively, what is below zero or no number is no wait at all.
     const deadlineMs = typeof timeout === 'number' ? Math.min(Math.max(timeout * 1000, 0) || 0, FOREVER) : FOREVER
-    this.#ending ??= this.#flusher.close({ deadlineMs })
+    this.#ending ??= this.#finish(deadlineMs)
     await this.#ending
+  }
+
+  /** As natively: what was executed before that still runs, and a query does so one step after it was. */
+  async #finish(deadlineMs: number): Promise<void> {
+    await undefined
+    this.#ended = true
+    await this.#flusher.close({ deadlineMs })
   }
 
   async #dispose(): Promise<void> {
@@ -251,6 +267,18 @@ class Facade {
 function cancelUnsent(query: Query): void {
   query.reject(cancellation())
   query.handler = noop
+}
+
+/** A lone one: with its end in the same text it stays on one connection. */
+function beginsTransaction({ strings }: Query): boolean {
+  return strings.length === 1 && /^\s*(?:begin|start\s+transaction)\b[^;]*;?\s*$/i.test(strings[0] ?? '')
+}
+
+/** As postgres.js has it for a client with more than one connection. */
+function unsafeTransaction(): Error {
+  const code = 'UNSAFE_TRANSACTION'
+  const why = 'a flush between two statements would tear the transaction apart, also with max: 1'
+  return Object.assign(new Error(`${code}: Only use sql.begin or sql.reserve: ${why}`), { code })
 }
 
 function isTemplate(value: unknown): boolean {

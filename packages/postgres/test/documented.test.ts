@@ -120,10 +120,10 @@ const client: Record<string, Ask> = {
     const heard: string[] = []
     const { unlisten } = await sql.listen('told', (payload) => heard.push(payload))
     await flush()
-    const { command, count } = await sql.notify('told', 'a')
+    const { command, count, statement } = await sql.notify('told', 'a')
     await eventually(() => expect(heard).toEqual(['a']))
     await unlisten()
-    return { command, count }
+    return { command, count, statement: [statement.string, statement.types, statement.name !== ''] }
   },
   async array(sql, flush) {
     // Natively a client that has not connected yet does not know its server's array types.
@@ -630,6 +630,21 @@ describe('a result', () => {
         command,
       }
     })
+  })
+})
+
+describe('the end', () => {
+  test('lets go on what was executed before it and refuses what comes later, as natively', async () => {
+    const ask = async (sql: Sql) => {
+      const query = () => sql`select 1 as a`.then((rows) => plain(rows))
+      const transaction = () => sql.begin((tx) => tx`select 2 as a`).then((rows) => plain(rows))
+      const before = [query(), transaction()]
+      const ended = sql.end()
+      return Promise.all([...before, query(), transaction(), ended].map(codeOf))
+    }
+    const natively = await ask(bare())
+    expect(natively).toEqual([[{ a: 1 }], [{ a: 2 }], 'CONNECTION_ENDED', 'CONNECTION_ENDED', undefined])
+    expect(await ask(flushing())).toEqual(natively)
   })
 })
 

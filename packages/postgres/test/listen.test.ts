@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { FlusherEvents, Options } from '@periodic-flush/core'
 import {
@@ -74,7 +75,13 @@ describe('listen', () => {
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
     })()
-    const swap = () => new Promise<void>((resolve) => sql.$flusher.on('swap', () => resolve()))
+    const swap = () =>
+      new Promise<void>((resolve) => {
+        const off = sql.$flusher.on('swap', () => {
+          off()
+          resolve()
+        })
+      })
     for (const n of numbers(1000)) {
       // However fast the machine is.
       if (Number(n) % 80 === 79) await swap()
@@ -314,6 +321,29 @@ describe('listen', () => {
     await eventually(() => expect(heard).toEqual(['hello']))
     await expect(warning).resolves.toMatchObject({ message: 'a bug of the listener' })
   })
+})
+
+test('listeners are called in the context of their owner, whoever flushes', async () => {
+  const context = new AsyncLocalStorage<string>()
+  const { sql } = flushing({}, () => pair.url())
+  const heard: unknown[] = []
+  await context.run('owner', () =>
+    sql.listen(
+      'news',
+      (payload) => heard.push([payload, context.getStore()]),
+      () => heard.push(['listens', context.getStore()]),
+    ),
+  )
+  await context.run('flush', () => sql.$flush())
+  await sql.notify('news', 'hello')
+  await eventually(() => expect(heard).toHaveLength(2))
+  await pair.blue.killBackends({ database: 'app' })
+  await eventually(() => expect(heard).toHaveLength(3))
+  expect(heard).toEqual([
+    ['listens', 'owner'],
+    ['hello', 'owner'],
+    ['listens', 'owner'],
+  ])
 })
 
 describe('a channel that is added while the fresh connection is being made', () => {

@@ -118,6 +118,30 @@ test('a subscriber gets arrays where the client knows the array types, as native
   expect(await seen(sql)).toEqual(natively)
 })
 
+test('array types stay known where the client that serves has yet to connect, to a subscriber too', async () => {
+  const sql = flushing(false)
+  await sql`truncate people`
+  const rows: unknown[] = []
+  const { unsubscribe } = await sql.subscribe('insert:people', (row) => rows.push({ ...row }))
+  const known = Object.keys(sql.options.parsers)
+  expect(known).toContain(`${INTS}`)
+  // Since one that was not used at all is not warmed either, nothing is connected after the second.
+  await sql.$flush()
+  await sql.$flush()
+  expect(sql.$flusher.stats().connections).toBe(0)
+  expect(Object.keys(sql.options.parsers)).toEqual(known)
+  await server.query("insert into people values (1, array['a', 'b,c'])")
+  await vi.waitFor(() => expect(rows).toHaveLength(1), { timeout: 30_000, interval: 10 })
+  expect(rows).toMatchObject([{ tags: ['a', 'b,c'] }])
+  unsubscribe()
+  const parsers = sql.options.parsers as Record<number, unknown>
+  parsers[INT] = (text: string) => `mine ${text}`
+  expect(parsers[INT]).toBeTypeOf('function')
+  expect(await sql`select 1 as a, ${sql.array([2], INT)} as b`).toEqual([{ a: 'mine 1', b: [2] }])
+  delete parsers[INT]
+  expect(INT in parsers).toBe(false)
+})
+
 test('the options can be read as natively: listed, copied, and asked for what they hold', async () => {
   const [sql, natively] = [flushing(true), bare()]
   expect(Object.keys(sql.options).sort()).toEqual(
@@ -128,4 +152,17 @@ test('the options can be read as natively: listed, copied, and asked for what th
   expect({ ...sql.options.parsers }).toEqual({ ...natively.options.parsers })
   expect(INT in sql.options.parsers).toBe(true)
   expect(7 in sql.options.parsers).toBe(false)
+})
+
+test('a password callback that fails fails the flush, and not the process, as it would natively', async () => {
+  const password = vi.fn(async () => server.password)
+  const sql = withPeriodicFlush(() => postgres({ ...url(), password, backoff: false }), { intervalMs: false })
+  ending.push(() => sql.$flusher.close({ deadlineMs: 0 }))
+  await sql`select 1`
+  const warned = new Promise((resolve) => process.once('warning', resolve))
+  password.mockRejectedValueOnce(new Error('no token'))
+  await expect(sql.$flush()).rejects.toMatchObject({ code: 'CHECK_FAILED', cause: { code: '28P01' } })
+  await expect(warned).resolves.toMatchObject({ message: 'no token' })
+  expect(await sql`select 1 as a`).toEqual([{ a: 1 }])
+  await sql.$flush()
 })

@@ -1,6 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { gate, type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import postgres, { type ReservedSql, type TransactionSql } from 'postgres'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -137,6 +137,17 @@ describe.each(scopes)('in %s that is cut', (_, scope) => {
     expect(await told).toBe('CUT')
     expect(await sql`select 1 as a`).toEqual([{ a: 1 }])
   })
+})
+
+test('whoever waits for a savepoint of a transaction that is cut is told', async () => {
+  const told = new Promise((resolve) => {
+    const cut = sql.begin(async (tx) => {
+      const inner = codeOf(tx.savepoint(() => sql.$flush(now)))
+      resolve([await inner, await codeOf(tx.savepoint(() => 'later'))])
+    })
+    cut.catch(() => {})
+  })
+  expect(await told).toEqual(['CUT', 'CUT'])
 })
 
 test('a transaction that catches what a cut says commits nothing', async () => {
@@ -320,8 +331,9 @@ describe('a reserved connection that is lost', () => {
     await using entrance = await gate(server)
     const { host, port } = entrance
     const { user, password, database } = server
+    const onclose = vi.fn()
     const client = withPeriodicFlush(
-      () => postgres({ host, port, user, password, database, max: 2, backoff: false, connect_timeout: 60 }),
+      () => postgres({ host, port, user, password, database, max: 2, backoff: false, connect_timeout: 60, onclose }),
       { intervalMs: false },
     )
     try {
@@ -330,9 +342,8 @@ describe('a reserved connection that is lost', () => {
       await use(reserved, async () => {
         await other
         await entrance.reset()
-        await until(() => entrance.connections === 0)
-        // Nothing shows when both of the client's sockets have heard of it: a moment later, as all is on one machine.
-        await sleep(250)
+        // Both of the client's connections have heard of it.
+        await until(() => onclose.mock.calls.length === 2)
       })
       const later = [reserved`select 1`, reserved`select 2`.cursor(1, () => {})]
       expect(await Promise.all(later.map(codeOf))).toEqual(
@@ -347,6 +358,33 @@ describe('a reserved connection that is lost', () => {
       await client.$flusher.close({ deadlineMs: 0 })
     }
   })
+})
+
+test('the work of a transaction that has moved runs in the context of its owner', async () => {
+  const context = new AsyncLocalStorage<string>()
+  let free = () => {}
+  const held = new Promise<void>((resolve) => {
+    free = resolve
+  })
+  let begun = 0
+  const holding = [1, 2].map(() =>
+    sql.begin(async () => {
+      begun += 1
+      await held
+    }),
+  )
+  await until(() => begun === 2)
+  const moved = context.run('owner', () =>
+    sql.begin(async (tx) => {
+      const first = context.getStore()
+      await tx`select 1`
+      return [first, context.getStore(), await tx.savepoint(async () => context.getStore())]
+    }),
+  )
+  await context.run('flush', () => sql.$flush({ ...swapped, onDeadline: 'keep' }))
+  expect(await moved).toEqual(['owner', 'owner', 'owner'])
+  free()
+  await Promise.all(holding)
 })
 
 describe.each(scopes)('in %s', (_, scope) => {

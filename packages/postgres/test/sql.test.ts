@@ -125,6 +125,31 @@ describe('queries', () => {
   })
 })
 
+describe('a transaction in statements of its own, which natively takes max: 1', () => {
+  test('is refused before it begins: a flush would tear it apart', async () => {
+    const sql = flushing({ max: 1 })
+    const refused = { code: 'UNSAFE_TRANSACTION' }
+    await expect(sql`begin`).rejects.toMatchObject(refused)
+    for (const text of [' BEGIN;\n', 'begin isolation level serializable', 'start  transaction read only /* mine */']) {
+      await expect(sql.unsafe(text)).rejects.toMatchObject(refused)
+    }
+    expect(await pair.blue.backends({ database: 'app' })).toEqual([])
+  })
+
+  test('is not where it is one text, or where one connection is its own', async () => {
+    const sql = flushing({ max: 1 })
+    await sql.unsafe('begin; insert into numbers values (88); commit')
+    const reserved = await sql.reserve()
+    await reserved`begin`
+    await sql.$flush(swapped)
+    await reserved`delete from numbers where n = 88`
+    await reserved`rollback`
+    reserved.release()
+    expect(await sql`select n from numbers where n = 88`).toEqual([{ n: 88 }])
+    await sql`delete from numbers where n = 88`
+  })
+})
+
 describe('cursors and streams', () => {
   test('an iterated cursor stays where it is over a flush', async () => {
     const sql = flushing()
