@@ -23,9 +23,10 @@ export class Admission<Client> {
 
   /** Whether `generation` may take one more lease now. */
   admits(generation: Generation<Client>): boolean {
-    if (!this.#pipelines && generation.pooled >= generation.limit) return false
+    if (!this.#pipelines && generation.pooled + generation.parting >= generation.limit) return false
     if (this.#live.size === 1 && this.claims === 0) return true
-    return generation.pooled + generation.leaving < this.#room(generation) || this.#rides(generation)
+    const held = generation.pooled + generation.leaving + generation.parting
+    return held < this.#room(generation) || this.#rides(generation)
   }
 
   /** By how many connections the client's limit + overlap is exceeded, counting what `generation` is asked to open. */

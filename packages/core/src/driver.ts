@@ -44,6 +44,13 @@ export interface Driver<Client> {
   /** How many connections the client holds now: connecting, busy, idle, and closing until they are closed. */
   connections?(client: Client): number
 
+  /**
+   * Called as a lease ends, on the way of every query: where the client does not keep the connection that it had, as
+   * node-postgres closes each on which a statement has failed, a promise of the moment when that is closed. Until then,
+   * or for `checkTimeoutMs`, nobody is served in its place. Must not throw.
+   */
+  parting?(client: Client): Promise<void> | undefined
+
   /** The addresses that the client's live sockets are really connected to, as `address:port`; undefined if unknown. */
   peers?(client: Client): readonly string[] | undefined
 

@@ -71,6 +71,8 @@ export class Generation<Client> {
   asked = 0
   /** Connections that core has asked the client to close, and that are not closed yet. */
   leaving = 0
+  /** Connections that the client closes by itself, since a lease has ended, and that are not closed yet. */
+  parting = 0
 
   readonly #driver: Driver<Client>
   readonly #released: (generation: Generation<Client>) => void
@@ -106,6 +108,11 @@ export class Generation<Client> {
     const told = this.counted
     if (told !== undefined) return Math.max(told, busy, this.asked)
     return Math.max(Math.min(this.limit, this.peak), this.asked)
+  }
+
+  /** How many of them idle. */
+  get idle(): number {
+    return this.connections - this.pooled - this.parting
   }
 
   /** Its idle connections are closed: no more than `left` are. */

@@ -54,8 +54,8 @@ export class Room<Client> {
     signal.addEventListener('abort', look, { once: true })
     try {
       while (!signal.aborted && this.#admission.excess(previous) > 0) {
-        if (this.#driver.shrink !== undefined && previous.connections > previous.pooled) {
-          const idleStays = !(await this.#shrink(previous)) && previous.connections > previous.pooled
+        if (this.#driver.shrink !== undefined && previous.idle > 0) {
+          const idleStays = !(await this.#shrink(previous)) && previous.idle > 0
           // A driver that cannot close it must not keep a flush from its end: the check comes on top then.
           if (idleStays) return true
         } else {
@@ -86,7 +86,7 @@ export class Room<Client> {
         // Claimed before room is made for it, or a caller would take that room for the old client.
         fresh.asked = count
         if (this.#admission.excess(fresh) > 0) {
-          const spare = previous.connections - previous.pooled > 1
+          const spare = previous.idle > 1
           if (!spare || !(await opening.warm(() => this.#shrink(previous)))) {
             fresh.asked = count - 1
             return

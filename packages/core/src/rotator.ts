@@ -12,6 +12,7 @@ import { Generation, type Holder, type Lease } from './generation.ts'
 import { Hold } from './hold.ts'
 import { LateArrivals } from './late-arrivals.ts'
 import type { ResolvedOptions } from './options.ts'
+import { Partings } from './partings.ts'
 import { Preparation } from './preparation.ts'
 import type { Retirement } from './retirement.ts'
 import { Retirements } from './retirements.ts'
@@ -41,6 +42,7 @@ export class Rotator<Client> {
   readonly #first: FirstOpening<Client>
   readonly #preparation: Preparation<Client>
   readonly #late: LateArrivals<Client>
+  readonly #partings: Partings<Client>
   readonly #turns: Turns
   readonly #hold: Hold<Client>
   readonly #due: Due<Client>
@@ -89,6 +91,7 @@ export class Rotator<Client> {
         this.#vacate()
       },
     })
+    this.#partings = new Partings(driver, options.checkTimeoutMs, clock, () => this.#vacate())
     this.#turns = new Turns(clock, (turn, swapped) =>
       traceFlush({ name: options.name, reason: turn.request.reason }, () => this.#flush(turn, swapped)),
     )
@@ -352,6 +355,7 @@ export class Rotator<Client> {
   }
 
   #released(generation: Generation<Client>): void {
+    this.#partings.released(generation)
     if (generation.state === 'retiring') this.#retirements.released(generation)
     if (this.#waiters.size > 0 || this.#room.wanted) this.#vacate()
     this.#hold.released()

@@ -54,6 +54,7 @@ export function pgDriver(
     },
     limit: (pool) => ownedPool(pool).limit,
     connections: (pool) => ownedPool(pool).connections,
+    parting: (pool) => ownedPool(pool).parting(),
     peers: (pool) => ownedPool(pool).peers,
     endpoints: (pool) => ownedPool(pool).endpoints,
     suspect,

@@ -73,6 +73,10 @@ export class OwnedPool {
   readonly #sockets = new Set<Duplex>()
   /** Who waits for a socket to close. */
   readonly #closings: (() => void)[] = []
+  /** Who waits for a connection that the pool closes by itself: one for each, at most. */
+  readonly #partings: (() => void)[] = []
+  /** Idle connections that are being closed here. */
+  #leaving = 0
   #endpoints: readonly Endpoint[] | undefined
 
   /** @param failed is called with whatever fails on a connection, whoever hears of it besides. */
@@ -108,6 +112,20 @@ export class OwnedPool {
 
   get connections(): number {
     return this.#sockets.size
+  }
+
+  /** Connections that the pool has closed by itself and that the server has not seen off yet. */
+  get #parting(): number {
+    return this.#sockets.size - this.pool.totalCount - this.#leaving
+  }
+
+  /**
+   * Once a connection was given back: where the pool does not keep it, as after an error, resolves when it is closed. Natively
+   * whoever waits in the pool waits for that.
+   */
+  parting(): Promise<void> | undefined {
+    if (this.#parting <= this.#partings.length) return undefined
+    return new Promise((resolve) => this.#partings.push(resolve))
   }
 
   get peers(): readonly string[] {
@@ -183,8 +201,10 @@ export class OwnedPool {
   async #closeIdle(): Promise<void> {
     const client = await this.pool.connect()
     const ended = new Promise<void>((resolve) => client.on('end', () => resolve()))
+    this.#leaving++
     client.release(true)
     await ended
+    this.#leaving--
   }
 
   #track(socket: Duplex): Duplex {
@@ -192,6 +212,7 @@ export class OwnedPool {
     socket.once('close', () => {
       this.#sockets.delete(socket)
       for (const resolve of this.#closings.splice(0)) resolve()
+      while (this.#partings.length > Math.max(0, this.#parting)) this.#partings.shift()?.()
     })
     return socket
   }

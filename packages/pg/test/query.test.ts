@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { pidOf, reasonOf, stage, swapped } from './stage.ts'
@@ -53,6 +54,30 @@ describe('query', () => {
       client.release()
       await Reflect.apply(pool.end, pool, [callback])
       expect(pool.ended).toBe(true)
+    }
+  })
+
+  test('opens no connection in the place of one that closes, as after each that fails or by `maxUses`', async () => {
+    for (const [config, texts] of [
+      [{ max: 1 }, ['select 1 / 0', 'select 1']],
+      [{ max: 2 }, ['select 1 / 0', 'select 1']],
+      [{ max: 2, maxUses: 1 }, ['select 1']],
+    ] as const) {
+      const open = new Set<Socket>()
+      let most = 0
+      const stream = () => {
+        const socket = new Socket()
+        socket.once('connect', () => {
+          open.add(socket)
+          most = Math.max(most, open.size)
+        })
+        return socket.once('close', () => open.delete(socket))
+      }
+      const pool = on.flushing({ ...config, stream })
+      const asked = Array.from({ length: 40 }, (_, n) => pool.query(texts[n % texts.length] ?? ''))
+      await Promise.allSettled(asked)
+      expect(most).toBe(config.max)
+      expect(pool.$flusher.stats()).toMatchObject({ leases: 0, waiting: 0 })
     }
   })
 

@@ -98,6 +98,7 @@ export function adapterDriver(name: string, connect: SqlDriverAdapterFactory['co
     // Of others than pg it is not known; mariadb's fills its pool at once.
     eager: (adapter) => !pools.has(adapter),
     limit: (adapter) => pools.get(adapter)?.limit ?? Number.POSITIVE_INFINITY,
+    parting: (adapter) => pools.get(adapter)?.parting(),
     peers: (adapter) => known(adapter)?.peers,
     connections: (adapter) => known(adapter)?.connections ?? 0,
     endpoints: (adapter) => known(adapter)?.endpoints ?? [],
