@@ -1,4 +1,5 @@
-import { expect, onTestFinished, vi } from 'vitest'
+import { expect } from 'vitest'
+import { later } from '../later.ts'
 import { behaviour } from './behaviour.ts'
 import { eventually } from './eventually.ts'
 
@@ -68,9 +69,7 @@ behaviour('flush', (stage) => {
     let url = stage.subject.dialect.nowhere
     const client = stage.open({ url: () => url, options: { intervalMs: 30_000 } })
     url = (await stage.database()).url
-    onTestFinished(() => void vi.restoreAllMocks())
-    const past = Date.now
-    vi.spyOn(Date, 'now').mockImplementation(() => past() + 31_000)
+    later(31_000)
     await expect(client.value('select 2')).resolves.toBeOneOf([2, 2n])
   })
 

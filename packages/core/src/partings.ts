@@ -11,6 +11,8 @@ export class Partings<Client> {
   readonly #patienceMs: number
   readonly #clock: Clock
   readonly #vacated: () => void
+  /** What ends each that is waited for. */
+  readonly #ends = new Set<() => void>()
 
   /** A place is kept for at most `patienceMs`: a server that answers no farewell must not use all of them up. */
   constructor(driver: Driver<Client>, patienceMs: number, clock: Clock, vacated: () => void) {
@@ -26,17 +28,21 @@ export class Partings<Client> {
     if (parting !== undefined) this.#keepPlace(generation, parting)
   }
 
+  /** Nobody wants their places any more. */
+  end(): void {
+    for (const end of this.#ends) end()
+  }
+
   #keepPlace(generation: Generation<Client>, parting: Promise<void>): void {
     generation.parting++
-    let over = false
     const end = (): void => {
-      if (over) return
-      over = true
+      if (!this.#ends.delete(end)) return
       timer.cancel()
       generation.parting--
       this.#vacated()
     }
     const timer = this.#clock.after(this.#patienceMs, false, end)
+    this.#ends.add(end)
     parting.then(end, end)
   }
 }

@@ -401,6 +401,7 @@ export class Rotator<Client> {
     if (current !== undefined) this.#retirements.begin(current, 'last')
     const disposed = (async () => this.#driver.dispose?.())().catch((error) => this.#failed('close', 'close', error))
     await Promise.all([this.#retirements.end(deadlineMs), this.#late.end(deadlineMs)])
+    this.#partings.end()
     await disposed
     await this.#turns.last
   }

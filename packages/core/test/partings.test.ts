@@ -86,6 +86,15 @@ test('a flush waits for it, rather than taking it for one that idles and can be 
   leases[1]?.release()
 })
 
+test('close leaves no timer for one that never closes', async () => {
+  const { clock, flusher, leased } = made()
+  const lease = await leased()
+  lease.release()
+  expect(clock.timers).toBe(1)
+  await flusher.close()
+  expect(clock.timers).toBe(0)
+})
+
 test('while two clients overlap it counts too', async () => {
   const { clock, driver, flusher, leased } = made()
   const stragglers = [await leased(), await leased()]

@@ -11,13 +11,13 @@ export class Checkout implements Holder, Borrower {
   command: Command | undefined
   #lease: Lease<unknown> | undefined
   #connection: Connection | undefined
-  readonly #parted: (by: 1 | -1) => void
-  #parting = false
+  readonly #counted: (by: 1 | -1) => void
+  #answering = false
 
-  /** `parted` is told of a connection that is back and has to answer, and of the end of that. */
-  constructor(kind: LeaseKind, parted: (by: 1 | -1) => void = noop) {
+  /** `counted` is told of a connection that is back and has to answer, and of the end of that. */
+  constructor(kind: LeaseKind, counted: (by: 1 | -1) => void = noop) {
     this.kind = kind
-    this.#parted = parted
+    this.#counted = counted
   }
 
   /** Takes a connection of the leased pool; the lease ends when it is back. */
@@ -33,14 +33,14 @@ export class Checkout implements Holder, Borrower {
     callback?.(error, connection)
   }
 
-  parting(): void {
-    this.#parting = true
-    this.#parted(1)
+  answering(): void {
+    this.#answering = true
+    this.#counted(1)
   }
 
   over(lost?: Error): void {
-    if (this.#parting) this.#parted(-1)
-    this.#parting = false
+    if (this.#answering) this.#counted(-1)
+    this.#answering = false
     this.#lease?.release()
     if (lost !== undefined && this.command !== undefined) tell(this.command, lost)
   }

@@ -17,7 +17,7 @@ export class FacadePool<Pool> extends NativePool {
   readonly #single: Lender
   #ended = false
   /** How many connections are back that have yet to answer: natively they are free. */
-  #parting = 0
+  #answering = 0
 
   constructor(settings: Settings, flusher: Flusher<Pool>, opened: (pool: Pool) => OpenedPool) {
     const { config } = settings
@@ -38,7 +38,7 @@ export class FacadePool<Pool> extends NativePool {
   }
 
   override getConnection(callback: Connected): void {
-    this.#checkOut(new Checkout('reserved', this.#parted), callback)
+    this.#checkOut(new Checkout('reserved', this.#counted), callback)
   }
 
   override releaseConnection(connection: Connection): void {
@@ -101,8 +101,8 @@ export class FacadePool<Pool> extends NativePool {
     })
   }
 
-  readonly #parted = (by: 1 | -1): void => {
-    this.#parting += by
+  readonly #counted = (by: 1 | -1): void => {
+    this.#answering += by
   }
 
   #start(checkout: Checkout, lease: Lease<Pool>): void {
@@ -117,9 +117,9 @@ export class FacadePool<Pool> extends NativePool {
     const { waitForConnections, queueLimit, connectionLimit } = this.#settings.config
     if (waitForConnections && queueLimit === 0) return
     const { leases, waiting, retiring } = this.#flusher.stats()
-    const out = retiring.reduce((sum, generation) => sum + generation.leases, leases) - this.#parting
+    const out = retiring.reduce((sum, generation) => sum + generation.leases, leases) - this.#answering
     // Natively those have a connection that wait here until it has answered.
-    const served = Math.min(waiting, this.#parting)
+    const served = Math.min(waiting, this.#answering)
     if (out + served < connectionLimit || connectionLimit === 0) return
     if (!waitForConnections) throw new Error('No connections available.')
     if (waiting - served >= queueLimit) throw new Error('Queue limit reached.')

@@ -14,7 +14,7 @@ export interface Borrower {
   /** Here it is, or why there is none. */
   settle(error: unknown, connection?: Connection): void
   /** It is back, and still has to answer. */
-  parting(): void
+  answering(): void
   /** It is back, or lost, then with the error that says so; or none was to be had. */
   over(lost?: Error): void
 }
@@ -27,7 +27,7 @@ interface Standing {
   /** What a listener that was told of it has thrown. */
   fault?: unknown
   /** Who has given it back before it had answered, each with the last that they have asked; the first is answered first. */
-  readonly parting: { readonly borrower: Borrower; readonly last: Command }[]
+  readonly answering: { readonly borrower: Borrower; readonly last: Command }[]
   /** What it worked at when it became known: it is lent in the middle of its handshake, which nobody has asked for. */
   readonly greeting: Command | null | undefined
 }
@@ -75,7 +75,7 @@ export class OpenedPool {
       if (standing?.state === 'busy' || standing?.state === 'returned') standing.state = 'idle'
       forward('release', connection)
       // With `resetOnRelease` it becomes idle only after core has looked.
-      if (this.#retiring && standing?.parting.length === 0) this.#end(connection).catch(noop)
+      if (this.#retiring && standing?.answering.length === 0) this.#end(connection).catch(noop)
     })
     this.#adoptUsed()
   }
@@ -157,8 +157,8 @@ export class OpenedPool {
 
   /** The connections that stand so, and have nothing to answer. */
   #that(wanted: Standing['state']): Connection[] {
-    return [...this.#connections].flatMap(([connection, { state, parting }]) =>
-      state === wanted && parting.length === 0 ? [connection] : [],
+    return [...this.#connections].flatMap(([connection, { state, answering }]) =>
+      state === wanted && answering.length === 0 ? [connection] : [],
     )
   }
 
@@ -180,7 +180,7 @@ export class OpenedPool {
   }
 
   #adopt(connection: Connection, state: Standing['state']): void {
-    const standing: Standing = { state, borrower: undefined, parting: [], greeting: connection._command }
+    const standing: Standing = { state, borrower: undefined, answering: [], greeting: connection._command }
     this.#connections.set(connection, standing)
     this.#watchPackets(connection, standing)
     // mysql2 says nothing of one that is closing already.
@@ -219,7 +219,7 @@ export class OpenedPool {
         packet.reset()
       }
       handle.call(connection, packet)
-      if (standing.parting.length > 0) part(connection, standing)
+      if (standing.answering.length > 0) answered(connection, standing)
     }
   }
 
@@ -239,7 +239,7 @@ export class OpenedPool {
   #lose(connection: Connection, standing: Standing): void {
     this.#connections.delete(connection)
     giveBack(standing, connectionLost())
-    for (const { borrower } of standing.parting.splice(0)) borrower.over()
+    for (const { borrower } of standing.answering.splice(0)) borrower.over()
   }
 
   /** All ways back lead through `releaseConnection`: release, destroy, end, and the loss of the connection. */
@@ -248,7 +248,7 @@ export class OpenedPool {
     const release = native.releaseConnection
     native.releaseConnection = (connection) => {
       const standing = this.#connections.get(connection)
-      if (standing !== undefined) letPart(connection, standing)
+      if (standing !== undefined) letAnswer(connection, standing)
       try {
         release.call(native, connection)
       } finally {
@@ -276,19 +276,19 @@ function closed({ stream }: Connection): Promise<void> {
 }
 
 /** The connection has to answer its borrower's last question; a statement of the pool itself gives it back at its end. */
-function letPart(connection: Connection, standing: Standing): void {
+function letAnswer(connection: Connection, standing: Standing): void {
   const { borrower } = standing
   if (borrower?.kind !== 'reserved') return
   const last = connection._commands.toArray().at(-1) ?? connection._command
   if (!last || last === standing.greeting) return
   standing.borrower = undefined
-  standing.parting.push({ borrower, last })
-  borrower.parting()
+  standing.answering.push({ borrower, last })
+  borrower.answering()
 }
 
 /** Whoever has given the connection back, and has been answered, is done with it. */
-function part(connection: Connection, { parting }: Standing): void {
-  while (parting[0] !== undefined && !hasToDo(connection, parting[0].last)) parting.shift()?.borrower.over()
+function answered(connection: Connection, { answering }: Standing): void {
+  while (answering[0] !== undefined && !hasToDo(connection, answering[0].last)) answering.shift()?.borrower.over()
 }
 
 function hasToDo({ _command, _commands }: Connection, command: Command): boolean {

@@ -38,7 +38,7 @@ describe.runIf(mariadbInstalled)('one pool that is opened', () => {
     const settled = new Promise<Connection | undefined>((resolve) => {
       pool.lend({
         kind: 'reserved',
-        parting: () => told.push('parting'),
+        answering: () => told.push('answering'),
         settle: (error, connection) => {
           told.push(error ?? 'lent')
           resolve(connection)

@@ -1,7 +1,8 @@
 import type { PoolOptions } from 'mysql2'
 import * as callback from 'mysql2'
 import * as promise from 'mysql2/promise'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { later } from '../../../test/later.ts'
 import { mariadbInstalled } from '../../../test/mariadb-installed.ts'
 import { withPeriodicFlush } from '../src/index.ts'
 import { called, eventually, running, stage, value } from './stage.ts'
@@ -66,9 +67,7 @@ describe.runIf(mariadbInstalled)('a pool that its factory has used', () => {
         return made.at(-1) as promise.Pool
       }),
     )
-    onTestFinished(() => void vi.restoreAllMocks())
-    const past = Date.now
-    vi.spyOn(Date, 'now').mockImplementation(() => past() + 31_000)
+    later(31_000)
     await pool.query('select 1')
     expect(made).toHaveLength(2)
     await eventually(

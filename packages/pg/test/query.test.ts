@@ -1,6 +1,6 @@
-import { Socket } from 'node:net'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
+import { CountedSockets } from '../../../test/counted-sockets.ts'
 import { pidOf, reasonOf, stage, swapped } from './stage.ts'
 
 const on = stage()
@@ -63,20 +63,11 @@ describe('query', () => {
       [{ max: 2 }, ['select 1 / 0', 'select 1']],
       [{ max: 2, maxUses: 1 }, ['select 1']],
     ] as const) {
-      const open = new Set<Socket>()
-      let most = 0
-      const stream = () => {
-        const socket = new Socket()
-        socket.once('connect', () => {
-          open.add(socket)
-          most = Math.max(most, open.size)
-        })
-        return socket.once('close', () => open.delete(socket))
-      }
-      const pool = on.flushing({ ...config, stream })
+      const sockets = new CountedSockets()
+      const pool = on.flushing({ ...config, stream: sockets.stream })
       const asked = Array.from({ length: 40 }, (_, n) => pool.query(texts[n % texts.length] ?? ''))
       await Promise.allSettled(asked)
-      expect(most).toBe(config.max)
+      expect(sockets.most).toBe(config.max)
       expect(pool.$flusher.stats()).toMatchObject({ leases: 0, waiting: 0 })
     }
   })

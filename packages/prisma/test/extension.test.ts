@@ -1,7 +1,8 @@
 import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { later } from '../../../test/later.ts'
 import { PrismaClient } from '../../../test/prisma/generated/client.ts'
 import { type Flushable, flushingAdapter, withPeriodicFlush } from '../src/index.ts'
 
@@ -312,9 +313,7 @@ test('so is it by a first use that comes later than the interval', async () => {
   clients.push(late, inTime)
   url = connectionString
   await expect(pidOf(inTime)).rejects.toThrow('127.0.0.1:1')
-  onTestFinished(() => void vi.restoreAllMocks())
-  const past = Date.now
-  vi.spyOn(Date, 'now').mockImplementation(() => past() + 31_000)
+  later(31_000)
   await expect(pidOf(late)).resolves.toBeGreaterThan(0)
 })
 

@@ -1,8 +1,8 @@
-import { Socket } from 'node:net'
 import type { Trigger, Watched } from '@periodic-flush/core'
 import { type PostgresServer, startPostgres } from '@periodic-flush/testing'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { CountedSockets } from '../../../test/counted-sockets.ts'
 import { flushingAdapter } from '../src/index.ts'
 
 let server: PostgresServer
@@ -38,24 +38,15 @@ test('its limit caps what runs, and what exceeds it waits in turn and goes to th
 })
 
 test('no connection is opened in the place of one that closes, as each does on which a statement has failed', async () => {
-  const open = new Set<Socket>()
-  let most = 0
-  const stream = () => {
-    const socket = new Socket()
-    socket.once('connect', () => {
-      open.add(socket)
-      most = Math.max(most, open.size)
-    })
-    return socket.once('close', () => open.delete(socket))
-  }
-  const bare = new PrismaPg({ connectionString: server.url(), max: 2, stream })
+  const sockets = new CountedSockets()
+  const bare = new PrismaPg({ connectionString: server.url(), max: 2, stream: sockets.stream })
   const factory = flushingAdapter(bare, { intervalMs: false })
   ends.push(() => factory.$flusher.close({ deadlineMs: 0 }))
   const adapter = await factory.connect()
   const asked = Array.from({ length: 40 }, (_, n) => adapter.queryRaw({ ...statement, sql: `select 1 / ${n % 2}` }))
   const settled = await Promise.allSettled(asked)
   expect(settled.filter(({ status }) => status === 'rejected')).toHaveLength(20)
-  expect(most).toBe(2)
+  expect(sockets.most).toBe(2)
 })
 
 test('a limit from an environment variable, a string, caps as natively', async () => {
